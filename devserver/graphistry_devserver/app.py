@@ -1,0 +1,63 @@
+"""The Flask application: one view that hands every request to the gateway. May import graphistry_core and Flask."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Flask, Response, request
+from werkzeug.exceptions import HTTPException
+
+from graphistry_core import wire
+from graphistry_core.errors import BadRequest, GraphistryError, MethodNotAllowed, NotFound, TooLarge
+from graphistry_core.gateway import Gateway, error_response
+from graphistry_core.hub import Hub
+
+_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+_BY_STATUS: Mapping[int, type[GraphistryError]] = {404: NotFound, 405: MethodNotAllowed, 413: TooLarge}
+log = logging.getLogger("graphistry_core")
+
+
+def create_app(hub: Hub | None = None, **hub_options: Any) -> Flask:
+    """Return the WSGI application over a Hub (made from ``hub_options`` when none is given).
+
+    ``hub_options`` are those of :class:`graphistry_core.Hub`: data_dir, users, executor, plottable, limits, clock.
+    The Hub is ``app.extensions["graphistry_hub"]``; closing it is the caller's.
+    """
+    app = Flask("graphistry_devserver", static_folder=None)
+    gateway = Gateway(hub or Hub(**hub_options))
+    app.extensions["graphistry_hub"] = gateway.hub
+
+    @app.route("/", defaults={"path": ""}, methods=_METHODS)
+    @app.route("/<path:path>", methods=_METHODS)
+    def serve(path: str) -> Response:
+        answer = gateway.handle(_request())
+        _drain()
+        return Response(answer.body, answer.status, dict(answer.headers), content_type=answer.content_type)
+
+    @app.errorhandler(HTTPException)
+    def refused(e: HTTPException) -> Response:
+        # What werkzeug refuses before or while our code reads: a broken body, a bad header.
+        kind = _BY_STATUS.get(e.code or 500, BadRequest)
+        answer = error_response(kind(e.description or e.name))
+        return Response(answer.body, answer.status, content_type=answer.content_type)
+
+    return app
+
+
+def _request() -> wire.HttpRequest:
+    return wire.HttpRequest(
+        request.method,
+        request.path,
+        request.args.to_dict(),
+        {name.lower(): value for name, value in request.headers.items()},
+        request.stream,
+    )
+
+
+def _drain() -> None:
+    """Read what is left of a refused body, up to a bound: closing early would cut off the answer in a client."""
+    left = 64 << 20
+    while left > 0 and (chunk := request.stream.read(1 << 20)):
+        left -= len(chunk)

@@ -1,0 +1,170 @@
+"""DevServer: the application on a socket, in a thread of this process. May import graphistry_core and werkzeug."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import threading
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any
+
+from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
+
+from graphistry_core.errors import ConfigError
+from graphistry_core.hub import Hub
+
+from .app import create_app
+from .upload_memo import forget_uploads
+
+_POLL_S = 0.02  # how often the serving thread looks whether it should stop
+_START_S = 10.0
+
+
+class _QuietHandler(WSGIRequestHandler):
+    """Serves HTTP/1.1 with kept connections, and does not log each request to stderr."""
+
+    protocol_version = "HTTP/1.1"
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        """Say nothing."""
+
+
+def is_loopback(host: str) -> bool:
+    """Say whether an address can be reached from this machine only."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+class DevServer:
+    """A Graphistry server for development and tests, on ``http://{host}:{port}``.
+
+    ``port=0`` picks a free one. ``users`` (name to password) lets only these in; by default everybody. ``data_dir``
+    keeps data; by default it is temporary. Use as a context manager, or call ``start()`` and ``stop()``. Other
+    options are those of :class:`graphistry_core.Hub`, or an existing ``hub=``.
+
+    An address that other machines can reach needs ``allow_remote=True`` and ``users``: the Python endpoint runs any
+    code it is given. Raises ConfigError for that, and when the port is taken.
+    """
+
+    def __init__(
+        self,
+        port: int = 0,
+        *,
+        host: str = "127.0.0.1",
+        users: Mapping[str, str] | None = None,
+        data_dir: str | os.PathLike[str] | None = None,
+        allow_remote: bool = False,
+        hub: Hub | None = None,
+        **hub_options: Any,
+    ) -> None:
+        strict = users is not None or (hub is not None and hub.accounts.strict)
+        if not is_loopback(host) and not (allow_remote and strict):
+            raise ConfigError(
+                f"{host} can be reached by other machines, and the Python endpoint runs any code it is given: allow "
+                "it with allow_remote (--allow-remote) and at least one user (--user name:password), or stay on "
+                "127.0.0.1."
+            )
+        self._host, self._port = host, port
+        self._owns_hub = hub is None
+        self._hub_options = {"users": users, "data_dir": data_dir, **hub_options}
+        self._hub = hub
+        self._server: BaseWSGIServer | None = None
+        self._thread: threading.Thread | None = None
+        self._failure: BaseException | None = None
+        self._memo = forget_uploads()
+
+    @property
+    def hub(self) -> Hub:
+        """The Hub behind this server."""
+        if self._hub is None:
+            raise ConfigError("The server is not running: call start(), or use it in a with block.")
+        return self._hub
+
+    @property
+    def port(self) -> int:
+        """The port it listens on."""
+        return self._port if self._server is None else int(self._server.port)
+
+    @property
+    def url(self) -> str:
+        """Protocol, host and port, without a slash at the end."""
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        return f"http://{host}:{self.port}"
+
+    @property
+    def register_kwargs(self) -> dict[str, Any]:
+        """What ``graphistry.register`` needs to log in here: server, protocol, api and a user."""
+        users = self._hub_options["users"] or {"graphistry": "graphistry"}
+        username, password = next(iter(users.items()))
+        server = self.url.removeprefix("http://")
+        return {"api": 3, "protocol": "http", "server": server, "username": username, "password": password}
+
+    @property
+    def running(self) -> bool:
+        """Whether the serving thread is alive."""
+        return self._thread is not None and self._thread.is_alive()
+
+    def start(self) -> DevServer:
+        """Bind the port, start serving, and return self once requests are answered."""
+        if self._server is not None:
+            return self
+        if self._hub is None:
+            self._hub = Hub(**self._hub_options)
+        app = create_app(self._hub)
+        try:
+            # Bound here and not in the thread: the port is known, and a taken one is the caller's error.
+            self._server = make_server(self._host, self._port, app, threaded=True, request_handler=_QuietHandler)
+        except (OSError, SystemExit, OverflowError) as e:  # werkzeug exits when the port is taken
+            self._release()
+            raise ConfigError(f"Cannot listen on {self._host}:{self._port}: the address is taken or not ours.") from e
+        self._server.daemon_threads = True  # type: ignore[attr-defined]
+        self._memo.enter()
+        self._thread = threading.Thread(target=self._serve, name=f"graphistry-devserver-{self.port}", daemon=True)
+        self._thread.start()
+        return self
+
+    def _serve(self) -> None:
+        assert self._server is not None
+        try:
+            self._server.serve_forever(poll_interval=_POLL_S)
+        except BaseException as e:  # reported to whoever stops or joins
+            self._failure = e
+
+    def join(self) -> None:
+        """Wait until the server stops; raise what stopped it."""
+        if self._thread is not None:
+            self._thread.join()
+        if self._failure is not None:
+            raise self._failure
+
+    def stop(self) -> None:
+        """Stop serving, wait for the thread, and close the Hub if this server made it."""
+        server, thread = self._server, self._thread
+        if server is None:
+            return
+        self._server = self._thread = None
+        self._port = self._port or int(server.port)
+        server.shutdown()
+        if thread is not None:
+            thread.join(_START_S)
+        server.server_close()
+        self._memo.leave()
+        self._release()
+        if self._failure is not None:
+            raise self._failure
+
+    def _release(self) -> None:
+        if self._owns_hub and self._hub is not None:
+            self._hub.close()
+            self._hub = None
+
+    def __enter__(self) -> DevServer:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        self.stop()

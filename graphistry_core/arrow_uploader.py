@@ -1,0 +1,145 @@
+"""plot() and upload(): a graph as a sequence of wire operations. May import everything below the client."""
+
+from __future__ import annotations
+
+import random
+import string
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from . import encodings, frames, wire
+from .errors import BadRequest, BindingError, InvalidTable
+from .executors.contract import check_bindings
+from .plottable import PRIVACY_KEYS, Plottable
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from .client_session import ClientSession
+
+AGENT = "graphistry-core"
+Call = Callable[[wire.Request[Any]], Any]
+
+
+def check(g: Plottable) -> None:
+    """Raise BindingError when the graph cannot be plotted, in PyGraphistry's words."""
+    if g._edges is None:
+        raise BindingError("Graph/edges must be specified.")
+    if g._source is None or g._destination is None:
+        raise BindingError('Both "source" and "destination" must be bound before plotting.')
+    if g._nodes is not None and g._node is None:
+        raise BindingError("Node identifier must be bound when using node dataframe.")
+
+
+@dataclass
+class ArrowUploader:
+    """One upload of one graph: its tables as Arrow and the dataset's description.
+
+    ``post`` sends them; ``dataset_id``, ``edges_file_id`` and ``nodes_file_id`` are known afterwards.
+    """
+
+    session: ClientSession
+    edges: pa.Table
+    nodes: pa.Table | None
+    body: dict[str, Any]
+    dataset_id: str | None = None
+    edges_file_id: str | None = None
+    nodes_file_id: str | None = None
+
+    def post(self, call: Call, *, as_files: bool = True, erase_files_on_fail: bool = True) -> None:
+        """Send the graph: as files and then a dataset of them, or as a dataset and then its tables."""
+        tables = {"edges": self.edges} | ({"nodes": self.nodes} if self.nodes is not None else {})
+        if not as_files:
+            self.dataset_id = call(wire.DatasetCreate(self.body)).dataset_id
+            for which, table in tables.items():
+                call(wire.DatasetUpload(self.dataset_id or "", which, table))
+            return
+        for which, table in tables.items():
+            setattr(self, f"{which}_file_id", self._post_file(call, table, erase_files_on_fail))
+        files = {"edge_files": [self.edges_file_id], "node_files": [self.nodes_file_id] if self.nodes_file_id else []}
+        self.dataset_id = call(wire.DatasetCreate({**self.body, **files})).dataset_id
+
+    def _post_file(self, call: Call, table: pa.Table, erase: bool) -> str:
+        name = f"{self.body['name']} edges"  # PyGraphistry names the file of the nodes so, too
+        create = wire.FileCreate(
+            "arrow", name, "", self.session.org_name, AGENT, self.body["metadata"]["agentversion"]
+        )
+        file_id = call(create).file_id
+        uploaded = call(wire.FileUpload(file_id, table, erase))
+        if not uploaded.is_valid:
+            raise InvalidTable(f"The server cannot read the uploaded table: {list(uploaded.errors)}")
+        return str(file_id)
+
+    def share(self, call: Call, privacy: Mapping[str, Any] | None) -> None:
+        """Set who may see the dataset, if privacy was ever asked for: per graph, then per session, then defaults."""
+        if privacy is None and self.session.privacy is None:
+            return
+        merged = {**(self.session.privacy or {}), **(privacy or {})}
+        given = {name: merged[name] for name in PRIVACY_KEYS if merged.get(name) is not None}
+        mode = given.setdefault("mode", "private")
+        given.setdefault("mode_action", "20" if mode == "private" else "10")
+        given["invited_users"] = tuple(given.get("invited_users") or ())
+        call(wire.Share(self.dataset_id or "", **given))
+
+
+def uploader(g: Plottable, session: ClientSession, options: Mapping[str, Any]) -> ArrowUploader:
+    """Convert a checked graph to what goes over the wire."""
+    if options.get("schema_validate"):
+        raise BadRequest("schema_validate is not supported in this version; leave it out.")
+    try:
+        labelled = g.infer_labels() if g._nodes is not None else g
+    except BindingError:
+        labelled = g
+    validate, warn = options.get("validate", "autofix"), options.get("warn", True)
+    edges = frames.to_arrow(g._edges, validate, warn)
+    nodes = None if g._nodes is None else frames.to_arrow(g._nodes, validate, warn)
+    bound = labelled.bindings()
+    check_bindings(edges.column_names, "edges", bound)
+    if nodes is not None:
+        check_bindings(nodes.column_names, "nodes", bound)
+    return ArrowUploader(session, edges, nodes, _body(labelled, session, options))
+
+
+def _body(g: Plottable, session: ClientSession, options: Mapping[str, Any]) -> dict[str, Any]:
+    from . import __version__
+
+    random_name = "".join(random.choices(string.ascii_uppercase + string.digits, k=10))
+    org = {"org_name": session.org_name} if session.org_name else {}
+    return {
+        "node_encodings": encodings.to_wire(g.bindings(), "nodes"),
+        "edge_encodings": encodings.to_wire(g.bindings(), "edges"),
+        "metadata": {
+            "usertag": usertag(session),
+            "agent": AGENT,
+            "apiversion": "3",
+            "agentversion": __version__,
+            **g._style,
+        },
+        "name": options.get("name") or g._name or f"Untitled {random_name}",
+        "description": options.get("description") or g._description or "",
+        **org,
+    }
+
+
+def usertag(session: ClientSession) -> str:
+    """Return the tag that marks this session's uploads."""
+    from . import __version__
+
+    return f"{session._tag}-{AGENT}-{__version__}"
+
+
+def viewer_url(g: Plottable, session: ClientSession, dataset_id: str) -> str:
+    """Return where a person sees the dataset, with the graph's URL parameters."""
+    fixed = {
+        "dataset": dataset_id,
+        "type": "arrow",
+        "viztoken": str(uuid.uuid4()),
+        "usertag": usertag(session),
+        "splashAfter": int(time.time()) + 15,
+    }
+    query = "&".join(f"{name}={value}" for name, value in [*fixed.items(), *g._url_params.items()])
+    base = session.client_protocol_hostname or f"{session.protocol}://{session.hostname}"
+    return session.transport.viewer_url(base, query, dataset_id)

@@ -1,0 +1,129 @@
+"""ClientSession: one client's configuration, credentials and token. May import errors, wire and the transports."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from .errors import ConfigError, warn_user
+from .transports import HttpTransport, LocalTransport, Transport
+
+T = TypeVar("T")
+TRANSPORT = "GRAPHISTRY_TRANSPORT"
+_TRUE, _FALSE = ("y", "yes", "t", "true", "on", "1"), ("n", "no", "f", "false", "off", "0")
+
+
+def to_bool(value: Any) -> bool:
+    """Read PyGraphistry's words for true and false; raise ValueError for any other."""
+    word = str(value).strip().lower()
+    if word not in (*_TRUE, *_FALSE):
+        raise ValueError(f"{value!r} is neither true nor false")
+    return word in _TRUE
+
+
+def _config_files() -> dict[str, Any]:
+    paths = [Path("/etc/graphistry/.pygraphistry"), Path.home() / ".pygraphistry"]
+    if os.environ.get("PYGRAPHISTRY_CONFIG"):
+        paths.append(Path(os.environ["PYGRAPHISTRY_CONFIG"]))
+    merged: dict[str, Any] = {}
+    for path in paths:
+        try:
+            merged.update(json.loads(path.read_text(encoding="utf-8")))
+        except OSError:
+            continue
+        except (ValueError, TypeError) as e:
+            warn_user(f"{path} is not a JSON object and is skipped: {e}")
+    return merged
+
+
+class _Settings:
+    """Environment first, then the config files, then the default; a value that cannot be read warns and is skipped."""
+
+    def __init__(self) -> None:
+        self._files = _config_files()
+
+    def get(self, name: str, read: Callable[[Any], T], default: T) -> T:
+        for source in (os.environ, self._files):
+            raw = source.get(name)
+            if raw is None:
+                continue
+            try:
+                return read(raw)
+            except (ValueError, TypeError) as e:
+                warn_user(f"{name}={raw!r} cannot be used ({e}) and is skipped.")
+        return default
+
+
+class ClientSession:
+    """Everything one client knows: where its server is, who it is, its token, its defaults.
+
+    Read from ``GRAPHISTRY_*`` environment variables, then the JSON files /etc/graphistry/.pygraphistry,
+    ~/.pygraphistry and $PYGRAPHISTRY_CONFIG (the last wins), then defaults, as PyGraphistry does; beyond it,
+    ``GRAPHISTRY_TRANSPORT=local`` targets the in-process Hub. Use one session in one thread at a time.
+    """
+
+    def __init__(self) -> None:
+        settings = _Settings()
+        self._is_authenticated = False
+        self._tag = secrets.token_hex(4)
+        self.api_token: str | None = settings.get("GRAPHISTRY_API_TOKEN", str, "") or None
+        self.api_version = settings.get("GRAPHISTRY_API_VERSION", int, 3)
+        if self.api_version != 3:
+            raise ConfigError(f"GRAPHISTRY_API_VERSION={self.api_version} is no longer supported; use 3.")
+        self.dataset_prefix = settings.get("GRAPHISTRY_DATASET_PREFIX", str, "PyGraphistry/")
+        self.hostname = settings.get("GRAPHISTRY_HOSTNAME", str, "hub.graphistry.com")
+        self.protocol = settings.get("GRAPHISTRY_PROTOCOL", str, "https")
+        self.client_protocol_hostname: str | None = (
+            settings.get("GRAPHISTRY_CLIENT_PROTOCOL_HOSTNAME", str, "") or None
+        )
+        self.certificate_validation = settings.get("GRAPHISTRY_CERTIFICATE_VALIDATION", to_bool, True)
+        self.store_token_creds_in_memory = settings.get("GRAPHISTRY_STORE_CREDS_IN_MEMORY", to_bool, True)
+        self.login_type: str | None = None
+        self.org_name: str | None = None
+        self.personal_key_id: str | None = None
+        self.personal_key_secret: str | None = None
+        self.privacy: dict[str, Any] | None = None
+        self._last_switched_org_token: tuple[str, str] | None = None
+        self._transport: Transport | None = None
+        self._transport_choice: str | Transport = settings.get(TRANSPORT, str, "http") or "http"
+
+    def copy(self) -> ClientSession:
+        """Return an independent copy: no dict is shared, a transport is."""
+        clone = ClientSession.__new__(ClientSession)
+        for name, value in self.__dict__.items():
+            clone.__dict__[name] = dict(value) if isinstance(value, dict) else value
+        return clone
+
+    @property
+    def transport(self) -> Transport:
+        """How this session reaches its server; follows hostname, protocol and certificate_validation until it is used."""
+        if self._transport is None:
+            self._transport = self._make_transport()
+        return self._transport
+
+    @transport.setter
+    def transport(self, choice: str | Transport) -> None:
+        self._transport_choice = choice
+        self._transport = None
+
+    def target_changed(self) -> None:
+        """Make the transport anew on next use: hostname, protocol or TLS setting changed."""
+        if not isinstance(self._transport, LocalTransport):
+            self._transport = None
+
+    def _make_transport(self) -> Transport:
+        choice = self._transport_choice
+        if not isinstance(choice, str):
+            return choice
+        if choice == "local":
+            return LocalTransport()
+        if choice == "http":
+            url = f"{self.protocol}://{self.hostname}"
+            return HttpTransport(url, certificate_validation=self.certificate_validation)
+        raise ConfigError(
+            f"transport={choice!r} is unknown (it may come from {TRANSPORT}); use 'local', 'http' or a Transport object."
+        )

@@ -1,0 +1,173 @@
+"""What every executor takes and gives back. May import errors, frames, encodings and plottable."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Protocol, TextIO
+
+from .. import frames
+from ..errors import BadRequest, BindingError, TaskError
+from ..plottable import Plottable
+from ..wire import FORMATS, OUTPUT_TYPES
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+PLOTTABLES = ("core", "pygraphistry")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a run may use; None is no limit. Sizes in MiB (1 MiB = 2**20 bytes), time in seconds."""
+
+    timeout_s: float | None = None
+    memory_mb: int | None = None
+    output_mb: float = 1.0
+    result_mb: float = 256.0
+
+    @property
+    def needs_isolation(self) -> bool:
+        """Whether a limit was given that only a process of its own can enforce."""
+        return self.timeout_s is not None or self.memory_mb is not None
+
+
+@dataclass(frozen=True)
+class Task:
+    """One run to do: the source (or, for ``direct``, the live function), and what to make of its value."""
+
+    source: str
+    engine: str = "pandas"
+    plottable: str = "core"
+    format: str = "json"
+    output_type: str = "json"
+    lenient_json: bool = False
+    function: Callable[[Any], Any] | None = None
+    run_id: str = field(default_factory=lambda: uuid.uuid4().hex[:16])
+
+    def __post_init__(self) -> None:
+        for name, value, allowed in (
+            ("plottable", self.plottable, PLOTTABLES),
+            ("format", self.format, FORMATS),
+            ("output_type", self.output_type, OUTPUT_TYPES),
+        ):
+            if value not in allowed:
+                raise BadRequest(f"{name}={value!r} is unknown; use one of {', '.join(map(repr, allowed))}.")
+        if self.output_type == "json" and self.format != "json":
+            raise BadRequest(
+                f"format={self.format!r} cannot hold output_type='json'; ask for output_type='table', 'nodes', "
+                "'edges', 'all' or 'shape', or for format='json'."
+            )
+
+
+@dataclass(frozen=True)
+class GraphData:
+    """A graph as Arrow tables and bindings (by bind() keyword): what a task's ``g`` is built from."""
+
+    edges: pa.Table | None = None
+    nodes: pa.Table | None = None
+    bindings: Mapping[str, str] = field(default_factory=dict)
+    dataset_id: str | None = None
+    name: str | None = None
+    description: str | None = None
+
+    @classmethod
+    def of(cls, g: Any) -> GraphData:
+        """Take the tables and bindings of a Plottable, ours or PyGraphistry's (both are recognised by attributes)."""
+        if not hasattr(g, "_edges") or not hasattr(g, "_nodes"):
+            raise BadRequest(
+                f"A task runs on a Plottable, not on a {type(g).__name__}: make one with "
+                "graphistry_core.edges(df, 'source_column', 'destination_column')."
+            )
+        names = Plottable().__dict__.keys()
+        bindings = {
+            name: value
+            for name in _binding_names()
+            if f"_{name}" in names and (value := getattr(g, f"_{name}", None)) is not None
+        }
+        tables = {
+            which: None if (table := getattr(g, f"_{which}")) is None else frames.to_arrow(table)
+            for which in ("edges", "nodes")
+        }
+        ids = {name: getattr(g, f"_{name}", None) for name in ("dataset_id", "name", "description")}
+        return cls(tables["edges"], tables["nodes"], bindings, **ids)
+
+    @cached_property
+    def _pandas(self) -> dict[str, Any]:
+        tables = {"edges": self.edges, "nodes": self.nodes}
+        return {which: None if table is None else frames.to_pandas(table) for which, table in tables.items()}
+
+    def frame(self, which: str, engine: str) -> Any:
+        """Return a fresh frame of the ``'edges'`` or ``'nodes'``; what a task does to it stays in it."""
+        table = getattr(self, which)
+        if table is None:
+            return None
+        if engine != "pandas":
+            return frames.to_engine(table, engine)
+        base = self._pandas[which]
+        return base.copy(deep=not frames.copies_on_write())
+
+    def plottable(self, engine: str, kind: str = "core") -> Any:
+        """Build the ``g`` of a task: ours (``'core'``), or PyGraphistry's own (``'pygraphistry'``)."""
+        if kind == "pygraphistry":
+            g = frames.require("graphistry", "pygraphistry", "plottable='pygraphistry'").bind(**self.bindings)
+        else:
+            g = Plottable().bind(**self.bindings)
+        for which, add in (("edges", lambda: g.edges), ("nodes", lambda: g.nodes)):
+            frame = self.frame(which, engine)
+            if frame is not None:
+                g = add()(frame)
+        g._dataset_id, g._name, g._description = self.dataset_id, self.name, self.description
+        return g
+
+
+def _binding_names() -> tuple[str, ...]:
+    from ..encodings import BINDINGS
+
+    return tuple(BINDINGS)
+
+
+def check_bindings(columns: list[str], which: str, bindings: Mapping[str, str]) -> None:
+    """Raise BindingError when a bound source, destination or node column is not in its table."""
+    for name in ("source", "destination") if which == "edges" else ("node",):
+        column = bindings.get(name)
+        if column is not None and column not in columns:
+            raise BindingError(
+                f"The {which} table has no column {column!r}, which is bound as {name}; it has {columns}."
+            )
+
+
+@dataclass(frozen=True)
+class TaskResult:
+    """How a run ended: an encoded body or an error, with what the task printed and how long it took.
+
+    ``value`` is set instead of ``body`` when the live function was called (``direct``).
+    """
+
+    run_id: str
+    body: bytes = field(default=b"", repr=False)
+    content_type: str = ""
+    value: Any = field(default=None, repr=False)
+    logs: str = field(default="", repr=False)
+    duration_s: float = 0.0
+    error: TaskError | None = None
+
+    def unwrap(self) -> TaskResult:
+        """Return self, or raise the error."""
+        if self.error is not None:
+            raise self.error
+        return self
+
+
+class Executor(Protocol):
+    """Runs one task on one graph under limits. Never raises for what the task does: that is in the result."""
+
+    name: str
+
+    def run(self, task: Task, graph: GraphData, limits: Limits, echo: TextIO | None = None) -> TaskResult:
+        """Run the task; what it prints goes to ``echo`` as it comes (when given) and into the result's logs."""
+
+    def close(self) -> None:
+        """Release processes; running tasks end."""

@@ -1,0 +1,381 @@
+"""A task's value to bytes in the asked format and output type, and those bytes back to a value.
+
+The table of formats is section 3 of the protocol: json, csv or parquet, for json, table, nodes, edges, all, shape.
+May import errors, frames, plottable and the contract.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import decimal
+import io
+import json
+import marshal
+import math
+import zipfile
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from .. import frames, wire
+from ..errors import GraphistryError, MalformedAnswer, ResultNotSerializable, ResultTooLarge
+from ..plottable import Plottable
+from .contract import Limits, Task
+from .logs import TaskOutput
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+# --- encode ---------------------------------------------------------------------------------------------------
+
+
+def encode(value: Any, task: Task, limits: Limits, output: TaskOutput) -> tuple[bytes, str]:
+    """Return (body, content type) of a task's value.
+
+    Raises ResultNotSerializable naming the path and the fix, or ResultTooLarge naming the cap.
+    """
+    try:
+        body, content_type = _encode(value, task, output)
+    except ResultNotSerializable:
+        raise
+    except (RecursionError, MemoryError) as e:
+        raise ResultNotSerializable(f"The result cannot be encoded: {type(e).__name__}; it nests too deeply.") from e
+    except GraphistryError as e:
+        raise ResultNotSerializable(f"The result cannot be encoded: {e.message}") from e
+    cap = int(limits.result_mb * (1 << 20))
+    if len(body) > cap:
+        raise ResultTooLarge(
+            f"The result takes {len(body)} bytes as {task.format}; the cap is {cap} ({limits.result_mb:g} MiB). "
+            "Return less, or aggregate in the task."
+        )
+    return body, content_type
+
+
+def _encode(value: Any, task: Task, output: TaskOutput) -> tuple[bytes, str]:
+    if task.output_type == "json":
+        if isinstance(value, str):
+            return value.encode("utf-8", "surrogatepass"), wire.TEXT_TYPE
+        return to_json(value, output, lenient=task.lenient_json), wire.JSON_TYPE
+    if task.output_type == "all":
+        tables = {which: _table_of(value, which) for which in ("nodes", "edges")}
+        if task.format == "json":
+            parts = [f'"{which}":'.encode() + _records(table) for which, table in tables.items()]
+            return b"{" + b",".join(parts) + b"}", wire.JSON_TYPE
+        return _zip(tables, task.format), wire.CONTENT_TYPES["zip"]
+    table = _shape(value) if task.output_type == "shape" else _table_of(value, task.output_type)
+    if task.format == "json":
+        return _records(table), wire.JSON_TYPE
+    return _one_file(table, task.format), wire.CONTENT_TYPES[task.format]
+
+
+def _is_graph(value: Any) -> bool:
+    return hasattr(value, "_edges") and hasattr(value, "_nodes")
+
+
+def _table_of(value: Any, output_type: str) -> Any:
+    """Pick the table that an output type asks for from a task's value; None when the graph has none."""
+    if output_type == "table":
+        if frames.is_table(value):
+            return value
+        if _is_graph(value):
+            raise ResultNotSerializable(
+                "output_type='table' needs a DataFrame, but the task returned a graph: return g._edges or g._nodes, "
+                "or ask for output_type='nodes', 'edges' or 'all'."
+            )
+    else:
+        if _is_graph(value):
+            return getattr(value, f"_{output_type}")
+        if isinstance(value, Mapping) and value.keys() <= {"nodes", "edges"} and value:
+            table = value.get(output_type)
+            if table is None or frames.is_table(table):
+                return table
+    wanted = "a DataFrame" if output_type == "table" else "a graph (such as g itself)"
+    raise ResultNotSerializable(
+        f"output_type={output_type!r} needs {wanted}, but the task returned {_kind(value)}: return that, or ask for "
+        "output_type='json'."
+    )
+
+
+def _shape(value: Any) -> Any:
+    import pandas as pd
+
+    counts = [
+        (kind, frames.num_rows(table), len(frames.column_names(table)))
+        for kind in ("nodes", "edges")
+        if (table := _table_of(value, kind)) is not None
+    ]
+    return pd.DataFrame(counts, columns=["kind", "rows", "cols"])
+
+
+def _one_file(table: Any, format: str) -> bytes:
+    if table is None:
+        return b""
+    return _parquet(table) if format == "parquet" else _csv(table)
+
+
+def _parquet(table: Any) -> bytes:
+    import pyarrow.parquet as pq
+
+    sink = io.BytesIO()
+    # A pandas index that means something is kept, as DataFrame.to_parquet() keeps it.
+    pq.write_table(frames.to_arrow(table, keep_index=True), sink)
+    return sink.getvalue()
+
+
+def _csv(table: Any) -> bytes:
+    text = _with_named_index(_pandas(table)).to_csv(index=False)
+    return str(text).encode("utf-8", "surrogatepass")
+
+
+def _pandas(table: Any) -> Any:
+    return table if frames.library_of(table) == "pandas" else frames.to_pandas(frames.to_arrow(table))
+
+
+def _with_named_index(df: Any) -> Any:
+    """Turn a named index (as group-by leaves one) into columns; formats without an index would lose it."""
+    names = [name for name in df.index.names if name is not None]
+    return df.reset_index() if names and not set(names) & set(df.columns) else df
+
+
+def _zip(tables: Mapping[str, Any], format: str) -> bytes:
+    sink = io.BytesIO()
+    with zipfile.ZipFile(sink, "w", zipfile.ZIP_STORED) as archive:
+        for which, table in tables.items():
+            archive.writestr(f"{which}.{format}", _one_file(table, format))
+    return sink.getvalue()
+
+
+def _records(table: Any) -> bytes:
+    """A table as a JSON array of objects: nulls and NaN are null, times ISO 8601."""
+    import orjson
+
+    if table is None:
+        return b"[]"
+    if frames.library_of(table) == "pandas":
+        table = _with_named_index(table)
+    rows = frames.to_arrow(table).to_pylist()
+    try:
+        return orjson.dumps(rows, default=_cell)
+    except (TypeError, ValueError):
+        return json.dumps(_plain(rows), default=_cell, allow_nan=False).encode()
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, bytes):
+        raise ResultNotSerializable("A column holds bytes, which JSON has no form for: decode it, or ask for parquet.")
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)
+
+
+def _plain(value: Any) -> Any:
+    """Replace non-finite floats by None, in lists and dicts."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+# --- JSON -----------------------------------------------------------------------------------------------------
+
+
+def to_json(value: Any, output: TaskOutput, *, lenient: bool = False) -> bytes:
+    """Encode what the standard library's ``json`` accepts, and nothing else; ``lenient`` converts scalars and times.
+
+    NaN and infinities become null, with a note in the logs that names the first one (our choice: what a server does
+    is not known). Raises ResultNotSerializable with the path of the first offender and the fix.
+    """
+    if lenient:
+        value = _converted(value)
+    if not isinstance(value, dict):
+        output.note(f"the task returned {_kind(value)}; only str and dict are documented for the Python endpoint")
+    body = _fast_json(value)
+    if body is None:
+        body = _standard_json(value)
+    elif b"null" not in body:
+        return body
+    odd = next((path for path, item in _walk(value) if isinstance(item, float) and not math.isfinite(item)), None)
+    if odd is not None:
+        output.note(f"{odd} is NaN or infinite and was sent as null")
+    return body
+
+
+def _fast_json(value: Any) -> bytes | None:
+    """Encode with orjson when it is sure to agree with the standard library, else return None.
+
+    orjson takes more (UUID, Enum, dates, dataclasses); marshal knows exactly the builtin types, and is quick.
+    """
+    import orjson
+
+    try:
+        marshal.dumps(value)
+        return orjson.dumps(value)
+    except (TypeError, ValueError, RecursionError):
+        return None
+
+
+def _standard_json(value: Any) -> bytes:
+    try:
+        return json.dumps(value, allow_nan=False, separators=(",", ":")).encode()
+    except TypeError as e:
+        raise _not_serializable(value, str(e)) from e
+    except RecursionError as e:
+        raise ResultNotSerializable("The result nests too deeply for JSON; flatten it.") from e
+    except ValueError as e:
+        if "ircular" in str(e):
+            raise ResultNotSerializable("The result contains itself, which JSON cannot express.") from e
+    return json.dumps(_plain(value), separators=(",", ":")).encode()  # NaN or infinity inside
+
+
+def _walk(value: Any, path: str = "result") -> Iterator[tuple[str, Any]]:
+    yield path, value
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from _walk(item, f"{path}[{json.dumps(key) if isinstance(key, str) else repr(key)}]")
+    elif isinstance(value, list | tuple):
+        for index, item in enumerate(value):
+            yield from _walk(item, f"{path}[{index}]")
+
+
+def _accepted(value: Any) -> bool:
+    return value is None or isinstance(value, str | int | float | dict | list | tuple)
+
+
+def _not_serializable(value: Any, reason: str) -> ResultNotSerializable:
+    for path, item in _walk(value):
+        if isinstance(item, dict):
+            for key in item:
+                if not (key is None or isinstance(key, str | int | float)):
+                    return ResultNotSerializable(f"{path} has the key {key!r} of {_type(key)}: use str({key!r}).")
+        if not _accepted(item):
+            return ResultNotSerializable(f"{path} is {_type(item)}: {_fix(item)}.")
+    return ResultNotSerializable(f"The result is not JSON: {reason}.")
+
+
+def _type(value: Any) -> str:
+    cls = type(value)
+    return cls.__qualname__ if cls.__module__ == "builtins" else f"{cls.__module__.partition('.')[0]}.{cls.__qualname__}"
+
+
+def _kind(value: Any) -> str:
+    return "None" if value is None else f"a {_type(value)}"
+
+
+def _fix(value: Any) -> str:
+    if _is_graph(value):
+        return "return counts or records of it, or ask for output_type='all', 'nodes' or 'edges'"
+    name = type(value).__name__
+    if name == "DataFrame" or frames.is_table(value):
+        return "use .to_dict(orient='records'), or ask for output_type='table'"
+    if hasattr(value, "tolist") and getattr(value, "ndim", 0):
+        return "use .tolist()"
+    if hasattr(value, "to_list"):
+        return "use .to_list()"
+    if name in ("NAType", "NaTType"):
+        return "use None"
+    if hasattr(value, "item"):
+        builtin = {"b": "bool()", "i": "int()", "u": "int()", "f": "float()"}.get(value.dtype.kind, ".item()")
+        return f"wrap it in {builtin}" if builtin.endswith(")") and builtin[0] != "." else f"use {builtin}"
+    if isinstance(value, datetime.date | datetime.time):
+        return "use .isoformat()"
+    if isinstance(value, set | frozenset):
+        return "wrap it in sorted() or list()"
+    if isinstance(value, bytes | bytearray):
+        return "use .decode()"
+    if isinstance(value, decimal.Decimal):
+        return "wrap it in float() or str()"
+    if dataclasses.is_dataclass(value):
+        return "use dataclasses.asdict()"
+    return "wrap it in str(), or return its parts"
+
+
+def _converted(value: Any) -> Any:
+    """Turn numpy scalars and times inside dicts and lists into what JSON has."""
+    if isinstance(value, dict):
+        return {_converted(key): _converted(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_converted(item) for item in value]
+    if type(value).__name__ in ("NAType", "NaTType"):
+        return None
+    if isinstance(value, datetime.date | datetime.time):
+        return value.isoformat()
+    if hasattr(value, "dtype") and hasattr(value, "item") and not getattr(value, "ndim", 1):
+        scalar = value.item()
+        return scalar.isoformat() if hasattr(scalar, "isoformat") else scalar
+    return value
+
+
+# --- decode ---------------------------------------------------------------------------------------------------
+
+
+def decode(
+    body: bytes,
+    content_type: str,
+    format: str,
+    output_type: str,
+    g: Any,
+    read_options: Mapping[str, Any] | None = None,
+) -> Any:
+    """Rebuild a task's value from a server's answer, as PyGraphistry's ``python_remote_*`` do.
+
+    json: the document, or a str when the answer is text/plain. table and shape: a pandas frame. nodes, edges and
+    all: a copy of ``g`` with those tables (the other one None). ``read_options`` go to ``pandas.read_csv``. An empty
+    body is an empty frame. Raises MalformedAnswer when the body is not what was asked for.
+    """
+    import pandas as pd
+
+    if output_type == "json":
+        if content_type.startswith("text/plain"):
+            return body.decode("utf-8", "surrogatepass")
+        return wire.HttpResponse(200, body).json()
+    if output_type == "all":
+        tables = _unpack(body, format, read_options)
+        return g.edges(tables["edges"]).nodes(tables["nodes"])
+    try:
+        if format == "json":
+            frame = pd.DataFrame(wire.HttpResponse(200, body).json())
+        else:
+            frame = _read(body, format, read_options)
+    except (ValueError, OSError) as e:
+        raise MalformedAnswer(f"The server's answer is not a {format} table: {str(e)[:200]}") from e
+    if output_type in ("table", "shape"):
+        return frame
+    other = {"nodes": "_edges", "edges": "_nodes"}[output_type]
+    out = getattr(g, output_type)(frame)
+    setattr(out, other, None)
+    return out
+
+
+def _read(body: bytes, format: str, options: Mapping[str, Any] | None) -> Any:
+    import pandas as pd
+
+    if not body.strip():
+        return pd.DataFrame()
+    if format == "csv":
+        return pd.read_csv(io.BytesIO(body), **dict(options or {}))
+    return pd.read_parquet(io.BytesIO(body))
+
+
+def _unpack(body: bytes, format: str, options: Mapping[str, Any] | None) -> dict[str, Any]:
+    import pandas as pd
+
+    if format == "json":
+        document = wire.HttpResponse(200, body).json()
+        if not isinstance(document, dict) or not {"nodes", "edges"} <= document.keys():
+            raise MalformedAnswer("The server's answer is not an object with 'nodes' and 'edges'.")
+        return {which: pd.DataFrame(document[which]) for which in ("nodes", "edges")}
+    try:
+        with zipfile.ZipFile(io.BytesIO(body)) as archive:
+            return {which: _read(archive.read(_member(archive, which)), format, options) for which in ("nodes", "edges")}
+    except (zipfile.BadZipFile, OSError, ValueError) as e:
+        raise MalformedAnswer(f"The server's answer is not a zip of two {format} tables: {str(e)[:200]}") from e
+
+
+def _member(archive: zipfile.ZipFile, which: str) -> str:
+    other = "edges" if which == "nodes" else "nodes"
+    stems = {name: name.rpartition("/")[2].partition(".")[0].lower() for name in archive.namelist()}
+    exact = [name for name, stem in stems.items() if stem == which]
+    loose = [name for name, stem in stems.items() if which in stem and other not in stem]
+    found = exact or loose
+    if len(found) != 1:
+        raise MalformedAnswer(f"The server's zip has {len(found)} members for {which}: {sorted(stems)}.")
+    return found[0]

@@ -1,0 +1,245 @@
+"""From what the user passed to a callable ``task``: source, checks, fresh module. Imports errors only.
+
+The source that is run is the source that is shipped: a callable is turned into its text first, so that what it
+takes from its surroundings (closures, globals, decorators) is missed here, before a server misses it.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import functools
+import inspect
+import linecache
+import symtable
+import sys
+import textwrap
+import types
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from ..errors import InvalidTask
+
+_FIX = "import it inside the task, write it into the task, or ship the whole file by passing its Path"
+
+
+def source_of(task: Callable[..., Any] | Path | str) -> str:
+    """Return the source to ship for a callable, a file (Path, or a string ending in ``.py``) or source text.
+
+    A callable's ``def`` is renamed to ``task``; names that its source does not define raise InvalidTask naming
+    them. Text is returned dedented, as PyGraphistry does.
+    """
+    if isinstance(task, Path) or (isinstance(task, str) and task.rstrip().endswith(".py") and "\n" not in task):
+        path = Path(task)
+        try:
+            return path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as e:
+            reason = e.strerror if isinstance(e, OSError) else "it is not UTF-8 text"
+            raise InvalidTask(f"The task file {path} cannot be read: {reason}.") from e
+    if isinstance(task, str):
+        return textwrap.dedent(task)
+    if callable(task):
+        return _source_of_callable(task)
+    raise InvalidTask(
+        f"A task is a function, its source, or the path of a .py file, not a {type(task).__name__}."
+    )
+
+
+def _source_of_callable(task: Callable[..., Any]) -> str:
+    if isinstance(task, functools.partial):
+        raise InvalidTask(
+            "A functools.partial cannot be shipped as source: write def task(g): … with the arguments filled in."
+        )
+    if inspect.ismethod(task):
+        raise InvalidTask(
+            f"The bound method {task.__qualname__} cannot be shipped without its object: write a function def task(g)."
+        )
+    if not inspect.isfunction(task):
+        raise InvalidTask(f"A {type(task).__name__} object cannot be shipped as source: write a function def task(g).")
+    if task.__name__ == "<lambda>":
+        raise InvalidTask("A lambda cannot be shipped as a task: write def task(g): return …")
+    try:
+        text = textwrap.dedent(inspect.getsource(task))
+    except (OSError, TypeError) as e:
+        raise InvalidTask(
+            f"The source of {task.__name__} is not available (was it made by exec or typed into a plain prompt?): "
+            "pass the source as text, or a .py file."
+        ) from e
+    text = _rename(text, task.__name__)
+    missing = undefined_names(text)
+    if missing:
+        name, line = missing[0]
+        others = f" (nor {', '.join(repr(n) for n, _ in missing[1:])})" if missing[1:] else ""
+        raise InvalidTask(f"name {name!r} is not defined in the shipped source{others}: {_FIX}.", line=line)
+    return text
+
+
+def _rename(text: str, old: str) -> str:
+    """Rename the first ``def old`` to ``def task``, as PyGraphistry does; the rest of the text stays as it is."""
+    return text if old == "task" else text.replace(f"def {old}", "def task", 1)
+
+
+class _DropLocalAnnotations(ast.NodeTransformer):
+    """Annotations of a function's variables are never evaluated: what they name need not exist."""
+
+    depth = 0
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        self.depth += 1
+        self.generic_visit(node)
+        self.depth -= 1
+        return node
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
+        if self.depth:
+            node.annotation = ast.Constant(None)
+        self.generic_visit(node)
+        return node
+
+
+def undefined_names(text: str) -> list[tuple[str, int | None]]:
+    """Return (name, line) for every global name that the source uses and does not define, in order of first use."""
+    try:
+        tree = parse(text)
+    except InvalidTask:
+        return []
+    lines: dict[str, int] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name):
+            lines[node.id] = min(node.lineno, lines.get(node.id, node.lineno))
+        if isinstance(node, ast.ImportFrom) and any(alias.name == "*" for alias in node.names):
+            return []  # nobody can know what a star brings
+    top = symtable.symtable(ast.unparse(_DropLocalAnnotations().visit(tree)), "<task>", "exec")
+    tables = list(_tables(top))
+    defined = {s.get_name() for s in top.get_symbols() if s.is_assigned() or s.is_imported()} | set(dir(builtins))
+    for table in tables:
+        defined |= {s.get_name() for s in table.get_symbols() if s.is_declared_global() and s.is_assigned()}
+    defined |= {"__name__", "__file__", "__doc__", "__builtins__", "__annotations__"}
+    used = {
+        s.get_name()
+        for table in tables
+        for s in table.get_symbols()
+        if s.is_referenced() and (table is top or s.is_global())
+    }
+    missing = [(name, lines.get(name)) for name in used - defined if not name.startswith(".")]
+    return sorted(missing, key=lambda item: (item[1] or 0, item[0]))
+
+
+def _tables(table: symtable.SymbolTable) -> Iterator[symtable.SymbolTable]:
+    yield table
+    for child in table.get_children():
+        yield from _tables(child)
+
+
+# --- text -> tree -> module -----------------------------------------------------------------------------------
+
+
+def normalize(text: str) -> str:
+    """Undo what transport did to a source.
+
+    Clients put four blanks before every line, blank lines included; taking exactly those off restores string
+    literals that span lines. Blank lines at both ends go.
+    """
+    lines = text.replace("\r\n", "\n").split("\n")
+    if len(lines) > 1 and all(line.startswith("    ") for line in lines):
+        lines = [line[4:] for line in lines]
+    while lines and not lines[0].strip():
+        del lines[0]
+    while lines and not lines[-1].strip():
+        del lines[-1]
+    return "\n".join(lines)
+
+
+def parse(text: str) -> ast.Module:
+    """Parse a task's source at any indentation; raise InvalidTask with line, column and caret."""
+    indented = text[:1] in (" ", "\t")
+    try:
+        # An indented source becomes the body of an "if", so that string literals in it stay as they are.
+        tree = ast.parse(f"if 1:\n{text}" if indented else text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as e:
+        raise _invalid_syntax(e, 1 if indented else 0) from e
+    if not indented:
+        return tree
+    block = tree.body[0]
+    assert isinstance(block, ast.If)
+    return ast.increment_lineno(ast.Module(block.body + tree.body[1:], []), -1)
+
+
+def _invalid_syntax(e: BaseException, offset: int) -> InvalidTask:
+    if not isinstance(e, SyntaxError):
+        return InvalidTask(f"The task's source cannot be parsed: {e}.")
+    line = max((e.lineno or 1) - offset, 1)
+    where = f"line {line}" + (f", column {e.offset}" if e.offset else "")
+    shown = (e.text or "").rstrip("\n")
+    caret = f"  {shown}\n  {' ' * ((e.offset or 1) - 1)}^\n" if shown else ""
+    return InvalidTask(
+        f"{type(e).__name__}: {e.msg} ({where}).",
+        line=line,
+        column=e.offset,
+        traceback=f"  {where}\n{caret}{type(e).__name__}: {e.msg}",
+    )
+
+
+def check(tree: ast.Module) -> None:
+    """Raise InvalidTask unless the source defines, at its top, ``def task(g)`` with exactly one parameter."""
+    found: ast.stmt | None = None
+    for node in tree.body:
+        names = [node.name] if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) else []
+        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+        names += [target.id for target in targets if isinstance(target, ast.Name)]
+        if "task" in names:
+            found = node
+    if found is None:
+        raise InvalidTask("The source defines no function 'task' at its top level: define def task(g): …")
+    line = found.lineno
+    if isinstance(found, ast.AsyncFunctionDef):
+        raise InvalidTask("'task' is an async function; a task is called and must return its value: use a plain def.",
+                          line=line)  # fmt: skip
+    if not isinstance(found, ast.FunctionDef):
+        kind = "a lambda" if isinstance(getattr(found, "value", None), ast.Lambda) else "not a function"
+        raise InvalidTask(f"'task' is {kind}; define it with def task(g): …", line=line)
+    arguments = found.args
+    count = len(arguments.posonlyargs) + len(arguments.args)
+    if count != 1 or None in arguments.kw_defaults or arguments.posonlyargs:
+        raise InvalidTask(
+            f"'task' must take exactly one parameter, the graph: define def task(g), not def task({ast.unparse(arguments)}).",
+            line=line,
+        )
+
+
+def prepare(text: str) -> str:
+    """Normalize and check a source; return what will run. Raises InvalidTask; runs nothing."""
+    text = normalize(text)
+    check(parse(text))
+    return text
+
+
+@contextmanager
+def loaded(text: str, run_id: str) -> Iterator[tuple[Callable[[Any], Any], str]]:
+    """Execute a prepared source in a fresh module and yield (its ``task``, the file name in tracebacks).
+
+    The module is in ``sys.modules`` while the block runs (dataclasses and pickle look there), and gone after.
+    """
+    filename = f"<task {run_id}>"
+    module = types.ModuleType(f"graphistry_task_{run_id}")
+    module.__file__ = filename
+    if find_spec("graphistry") is None:
+        module.__dict__["__builtins__"] = {**vars(builtins), "__import__": _import_with_alias}
+    linecache.cache[filename] = (len(text), None, text.splitlines(keepends=True), filename)
+    sys.modules[module.__name__] = module
+    try:
+        exec(compile(parse(text), filename, "exec", dont_inherit=True), module.__dict__)
+        yield module.__dict__["task"], filename
+    finally:
+        sys.modules.pop(module.__name__, None)
+        linecache.cache.pop(filename, None)
+
+
+def _import_with_alias(name: str, *args: Any, **kwargs: Any) -> Any:
+    """Import for tasks where PyGraphistry is not installed: ``graphistry`` is then this library."""
+    if name == "graphistry" or name.startswith("graphistry."):
+        name = name.replace("graphistry", "graphistry_core", 1)
+    return builtins.__import__(name, *args, **kwargs)

@@ -1,0 +1,183 @@
+"""Users, organizations, tokens, feature flags and the clock they go by. May import errors, wire and the store."""
+
+from __future__ import annotations
+
+import hmac
+import logging
+import os
+import threading
+import time
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .. import wire
+from ..errors import AccessDenied, BadRequest, InvalidCredentials, NotAuthenticated, TokenExpired
+from .store import Store
+
+TOKEN_LIFETIME_S = 3600
+REFRESH_WINDOW_S = 24 * 3600
+DEFAULT_FLAGS = {"flag_python_endpoint_disabled": False, "flag_python_endpoint_enabled_users": True}
+PYTHON_SWITCH = "ENABLE_PYTHON_ENDPOINT"
+log = logging.getLogger("graphistry_core")
+
+
+class Clock:
+    """The time tokens go by, in seconds since the epoch; tests move it."""
+
+    def __init__(self) -> None:
+        self._offset = 0.0
+
+    def now(self) -> float:
+        """Return the current time."""
+        return time.time() + self._offset
+
+    def advance(self, seconds: float = 0, *, hours: float = 0) -> None:
+        """Move the clock forward."""
+        self._offset += seconds + 3600 * hours
+
+    def reset(self) -> None:
+        """Go back to the real time."""
+        self._offset = 0.0
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who a token says is calling."""
+
+    user_id: int
+    username: str
+
+
+class Accounts:
+    """Who there is and what they may do.
+
+    Open (``users`` is None): any user name and password, any personal key ``id:secret`` and any organization is
+    accepted and comes into being. Strict: only the given users with their passwords; their organizations are their
+    own names; personal keys are refused.
+    """
+
+    def __init__(self, store: Store, users: Mapping[str, str] | None = None, clock: Clock | None = None) -> None:
+        self._store = store
+        self._users = None if users is None else dict(users)
+        self._secret = store.secret()
+        self._lock = threading.Lock()
+        self.clock = clock or Clock()
+        self.flags: dict[str, bool] = dict(DEFAULT_FLAGS)
+
+    @property
+    def strict(self) -> bool:
+        """Whether only configured users can log in."""
+        return self._users is not None
+
+    # --- logging in ---
+
+    def login(self, username: str, password: str) -> Caller:
+        """Return the user; raise InvalidCredentials."""
+        if not username.strip():
+            raise InvalidCredentials("The user name is empty.")
+        if self._users is not None:
+            known = self._users.get(username)
+            # Compared even for unknown names, so that the time taken does not tell which names exist.
+            same = hmac.compare_digest((known or "").encode(), password.encode("utf-8", "surrogatepass"))
+            if known is None or not same:
+                raise InvalidCredentials("Unable to log in with provided credentials.")
+        return self._user(username)
+
+    def personal_key(self, key_id: str, key_secret: str) -> Caller:
+        """Return the user behind a personal key: its own one, named after the key's id. Raise InvalidCredentials."""
+        if self._users is not None or not key_id or not key_secret:
+            raise InvalidCredentials("Unable to log in with the provided personal key.")
+        return self._user(f"key-{key_id}")
+
+    def _user(self, username: str) -> Caller:
+        try:
+            username.encode()
+        except UnicodeEncodeError as e:
+            raise BadRequest("The user name is not valid Unicode text.") from e
+        with self._store.transaction() as db:
+            db.execute("INSERT OR IGNORE INTO users (username) VALUES (?)", (username,))
+            row = db.execute("SELECT id FROM users WHERE username = ?", (username,)).fetchone()
+        return Caller(int(row["id"]), username)
+
+    # --- tokens ---
+
+    def token(self, caller: Caller, first_issued: int | None = None) -> str:
+        """Return a new JWT (HS256) with the claims of Graphistry's: username, user_id, iat, exp, jti, orig_iat."""
+        import jwt
+
+        now = int(self.clock.now())
+        claims = {
+            "username": caller.username,
+            "user_id": caller.user_id,
+            "iat": now,
+            "exp": now + TOKEN_LIFETIME_S,
+            "jti": uuid.uuid4().hex,
+            "orig_iat": first_issued if first_issued is not None else now,
+        }
+        return jwt.encode(claims, self._secret, algorithm="HS256")
+
+    def authenticate(self, token: str) -> Caller:
+        """Return who a token belongs to; raise NotAuthenticated, or TokenExpired."""
+        claims = self._claims(token)
+        if self.clock.now() >= claims["exp"]:
+            raise TokenExpired("Token has expired.")
+        return Caller(claims["user_id"], claims["username"])
+
+    def refresh(self, token: str) -> str:
+        """Return a fresher token for one that is still valid and at most a day from its login."""
+        caller = self.authenticate(token)
+        first = self._claims(token)["orig_iat"]
+        if self.clock.now() >= first + REFRESH_WINDOW_S:
+            raise TokenExpired("Token has expired.")
+        return self.token(caller, first)
+
+    def _claims(self, token: str) -> dict[str, Any]:
+        import jwt
+
+        try:
+            options = {"verify_exp": False, "verify_iat": False, "require": ["exp", "user_id", "username", "orig_iat"]}
+            claims: dict[str, Any] = jwt.decode(token, self._secret, algorithms=["HS256"], options=options)
+        except (jwt.PyJWTError, ValueError, UnicodeError) as e:
+            raise NotAuthenticated("The token is not one of this server's: log in for a new one.") from e
+        row = self._store.one("SELECT username FROM users WHERE id = ?", claims["user_id"])
+        if row is None or row["username"] != claims["username"]:
+            raise NotAuthenticated("The token's user does not exist (any more): log in again.")
+        return claims
+
+    # --- organizations ---
+
+    def join(self, caller: Caller, slug: str) -> wire.Organization:
+        """Find an organization for a user, who becomes a member where any organization is accepted."""
+        if self.strict:
+            own = slug == caller.username
+            return wire.Organization(slug, is_found=own, is_member=own)
+        try:
+            slug.encode()
+        except UnicodeEncodeError as e:
+            raise BadRequest("The organization's name is not valid Unicode text.") from e
+        with self._store.transaction() as db:
+            db.execute("INSERT OR IGNORE INTO members VALUES (?, ?)", (slug, caller.user_id))
+        return wire.Organization(slug)
+
+    def is_member(self, caller: Caller, slug: str | None) -> bool:
+        """Say whether a user belongs to an organization."""
+        query = "SELECT 1 FROM members WHERE org = ? AND user_id = ?"
+        return slug is not None and self._store.one(query, slug, caller.user_id) is not None
+
+    # --- rights ---
+
+    def require_python(self) -> None:
+        """Raise AccessDenied, naming the flag or variable, unless the Python endpoint is open."""
+        if os.environ.get(PYTHON_SWITCH, "true").strip().lower() in ("false", "0", "no", "off"):
+            raise AccessDenied(f"The Python endpoint is switched off for the whole server by {PYTHON_SWITCH}.")
+        if self.flags["flag_python_endpoint_disabled"]:
+            raise AccessDenied("The Python endpoint is off: flag_python_endpoint_disabled is True.")
+        if not self.flags["flag_python_endpoint_enabled_users"]:
+            raise AccessDenied("The Python endpoint is not on for you: flag_python_endpoint_enabled_users is False.")
+
+    def reset(self) -> None:
+        """Forget flag and clock changes (the users are the store's)."""
+        self.flags = dict(DEFAULT_FLAGS)
+        self.clock.reset()

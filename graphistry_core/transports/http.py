@@ -1,0 +1,87 @@
+"""HttpTransport: a real server, or the dev server, over HTTP. Imports requests when it is used."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from .. import wire
+from ..errors import GraphistryError, MethodNotAllowed, ServerUnreachable, from_body
+
+_RETRY_AS_GET = {"personal_key"}
+
+
+class HttpTransport:
+    """Speaks the protocol to ``url`` (protocol and host, such as ``https://hub.graphistry.com``).
+
+    ``timeout_s``: seconds to connect, and to wait for the next byte. ``certificate_validation`` False accepts any
+    TLS certificate. Raises ServerUnreachable naming the host when there is no answer.
+    """
+
+    default_login: wire.Login | None = None
+
+    def __init__(
+        self, url: str, *, certificate_validation: bool = True, timeout_s: tuple[float, float] = (10.0, 600.0)
+    ) -> None:
+        self.url = url.rstrip("/")
+        self._verify = certificate_validation
+        self._timeout = timeout_s
+
+    def call(self, request: wire.Request[wire.A], auth: wire.Auth) -> wire.A:
+        """Send one operation and decode its answer, or raise what the server's answer says."""
+        http = wire.with_auth(request.encode(), auth)
+        try:
+            response = self._send(http)
+        except MethodNotAllowed:
+            if request.operation not in _RETRY_AS_GET:
+                raise
+            response = self._send(replace(http, method="GET"))  # a server that serves this login by GET only
+        return request.answer.decode(response)  # type: ignore[return-value]
+
+    def _send(self, http: wire.HttpRequest) -> wire.HttpResponse:
+        import requests
+
+        try:
+            response = requests.request(
+                http.method,
+                self.url + http.path,
+                params=dict(http.query) or None,
+                headers=dict(http.headers),
+                data=http.body or None,
+                verify=self._verify,
+                timeout=self._timeout,
+            )
+        except requests.RequestException as e:
+            raise self._unreachable(e) from e
+        answer = wire.HttpResponse(response.status_code, response.content, response.headers.get("Content-Type", ""))
+        if response.status_code >= 400:
+            raise _error(answer)
+        return answer
+
+    def _unreachable(self, e: Exception) -> GraphistryError:
+        reason = "timed out" if "imeout" in type(e).__name__ else "no answer"
+        if "SSL" in type(e).__name__:
+            reason = "its TLS certificate was refused (certificate_validation=False accepts any)"
+        return ServerUnreachable(
+            f"The Graphistry server {self.url} cannot be reached: {reason}. Check server= and protocol=, or work "
+            "without a server: register(transport='local'), or set GRAPHISTRY_TRANSPORT=local."
+        )
+
+    def viewer_url(self, base: str, query: str, dataset_id: str) -> str:
+        """Return the server's viewer URL."""
+        return f"{base}{wire.VIEWER_PATH}?{query}"
+
+    def close(self) -> None:
+        """Nothing to release."""
+
+
+def _error(answer: wire.HttpResponse) -> GraphistryError:
+    body: Any = {}
+    if answer.content_type.startswith("application/json"):
+        try:
+            body = answer.json()
+        except GraphistryError:
+            body = {}
+    text = " ".join(answer.body[:500].decode("utf-8", "replace").split())
+    fallback = f"The server answered with status {answer.status}" + (f": {text}" if text else ".")
+    return from_body(answer.status, body if isinstance(body, dict) else {}, fallback)
