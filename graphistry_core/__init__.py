@@ -10,15 +10,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .pygraphistry import GraphistryClient as GraphistryClient
-    from .pygraphistry import PyGraphistry as PyGraphistry
+    from .client_session import ClientSession as ClientSession
+    from .errors import *  # noqa: F403
+    from .executors.run import run_task as run_task
     from .hub import Hub as Hub
     from .plottable import Plottable as Plottable
-    from .client_session import ClientSession as ClientSession
-    from .executors.run import run_task as run_task
+    from .pygraphistry import GraphistryClient as GraphistryClient
+    from .pygraphistry import PyGraphistry as PyGraphistry
     from .transports import HttpTransport as HttpTransport
     from .transports import LocalTransport as LocalTransport
-    from .errors import *  # noqa: F403
 
     _c = PyGraphistry
     api_token = _c.api_token

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import random
+import secrets
 import string
 import time
 import uuid
@@ -64,9 +64,7 @@ class ArrowUploader:
 
     def _post_file(self, call: Call, table: pa.Table, erase: bool) -> str:
         name = f"{self.body['name']} edges"  # PyGraphistry names the file of the nodes so, too
-        create = wire.FileCreate(
-            "arrow", name, "", self.session.org_name, AGENT, self.body["metadata"]["agentversion"]
-        )
+        create = wire.FileCreate("arrow", name, "", self.session.org_name, AGENT, self.body["metadata"]["agentversion"])
         file_id = call(create).file_id
         uploaded = call(wire.FileUpload(file_id, table, erase))
         if not uploaded.is_valid:
@@ -106,7 +104,7 @@ def uploader(g: Plottable, session: ClientSession, options: Mapping[str, Any]) -
 def _body(g: Plottable, session: ClientSession, options: Mapping[str, Any]) -> dict[str, Any]:
     from . import __version__
 
-    random_name = "".join(random.choices(string.ascii_uppercase + string.digits, k=10))
+    random_name = "".join(secrets.choice(string.ascii_uppercase + string.digits) for _ in range(10))
     org = {"org_name": session.org_name} if session.org_name else {}
     return {
         "node_encodings": encodings.to_wire(g.bindings(), "nodes"),

@@ -215,7 +215,11 @@ def _announce(server: DevServer, data_dir: Path | None) -> None:
     else:
         say("Any user name and password, personal key and organization is accepted (name users with --user).")
     say("The Python endpoint runs any code it is given, as this user, on this machine.")
-    say(f"Data is kept in {data_dir}." if data_dir else "Data is temporary and goes when the server stops (--data-dir keeps it).")
+    say(
+        f"Data is kept in {data_dir}."
+        if data_dir
+        else "Data is temporary and goes when the server stops (--data-dir keeps it)."
+    )
     host = server.url.removeprefix("http://")
     say(f'In a client: graphistry.register(api=3, protocol="http", server="{host}", username="…", password="…")')
     say("Ctrl-C stops it.")

@@ -77,9 +77,7 @@ class ClientSession:
         self.dataset_prefix = settings.get("GRAPHISTRY_DATASET_PREFIX", str, "PyGraphistry/")
         self.hostname = settings.get("GRAPHISTRY_HOSTNAME", str, "hub.graphistry.com")
         self.protocol = settings.get("GRAPHISTRY_PROTOCOL", str, "https")
-        self.client_protocol_hostname: str | None = (
-            settings.get("GRAPHISTRY_CLIENT_PROTOCOL_HOSTNAME", str, "") or None
-        )
+        self.client_protocol_hostname: str | None = settings.get("GRAPHISTRY_CLIENT_PROTOCOL_HOSTNAME", str, "") or None
         self.certificate_validation = settings.get("GRAPHISTRY_CERTIFICATE_VALIDATION", to_bool, True)
         self.store_token_creds_in_memory = settings.get("GRAPHISTRY_STORE_CREDS_IN_MEMORY", to_bool, True)
         self.login_type: str | None = None
@@ -100,7 +98,7 @@ class ClientSession:
 
     @property
     def transport(self) -> Transport:
-        """How this session reaches its server; follows hostname, protocol and certificate_validation until it is used."""
+        """How this session reaches its server: made on first use from hostname, protocol and the TLS setting."""
         if self._transport is None:
             self._transport = self._make_transport()
         return self._transport
@@ -125,5 +123,5 @@ class ClientSession:
             url = f"{self.protocol}://{self.hostname}"
             return HttpTransport(url, certificate_validation=self.certificate_validation)
         raise ConfigError(
-            f"transport={choice!r} is unknown (it may come from {TRANSPORT}); use 'local', 'http' or a Transport object."
+            f"transport={choice!r} is unknown (it may come from {TRANSPORT}); use 'local', 'http' or a Transport."
         )

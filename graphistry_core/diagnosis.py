@@ -29,13 +29,19 @@ def report() -> dict[str, list[tuple[str, str]]]:
             *((name, _version(name)) for name in _LIBRARIES),
         ],
         "Optional": [
-            (name, found if (found := _version(name)) != "-" else f'not installed: pip install "graphistry-core[{extra}]"')
+            (
+                name,
+                found if (found := _version(name)) != "-" else f'not installed: pip install "graphistry-core[{extra}]"',
+            )
             for name, extra in _OPTIONAL.items()
         ],
         "Engines": [("pandas", "usable"), ("cudf", f"not usable: {problem}" if problem else "usable")],
         "Conflicts": conflicts or [("none", "")],
         "Data": [
-            ("local transport", f"{here} ({DATA_DIR})" if here else f"a temporary directory (set {DATA_DIR} to keep data)")
+            (
+                "local transport",
+                f"{here} ({DATA_DIR})" if here else f"a temporary directory (set {DATA_DIR} to keep data)",
+            )
         ],
     }
 

@@ -35,7 +35,7 @@ def cudf_problem() -> str | None:
         import cudf
 
         total = int(cudf.Series([1, 2, 3]).sum())
-    except Exception as e:  # a broken install can raise anything at import or first use
+    except Exception as e:  # noqa: BLE001 - a broken install can raise anything at import or first use
         return f"cudf is installed but does not work: {type(e).__name__}: {e}"
     return None if total == 6 else "cudf is installed but its results are wrong"
 

@@ -223,9 +223,7 @@ class TaskError(GraphistryError):
         run_id: str = "",
         **details: Any,
     ) -> None:
-        super().__init__(
-            message, line=line, column=column, traceback=traceback, logs=logs, run_id=run_id, **details
-        )
+        super().__init__(message, line=line, column=column, traceback=traceback, logs=logs, run_id=run_id, **details)
 
     @property
     def line(self) -> int | None:

@@ -56,7 +56,7 @@ def column_names(frame: Any) -> list[str]:
 def num_rows(frame: Any) -> int:
     """Return the number of rows of any table (a lazy one is computed)."""
     rows = getattr(frame, "num_rows", None)
-    if rows is None and library_of(frame) in ("pandas", "cudf") or hasattr(frame, "height"):
+    if (rows is None and library_of(frame) in ("pandas", "cudf")) or hasattr(frame, "height"):
         return len(frame)
     return int(rows if rows is not None else to_arrow(frame).num_rows)
 
@@ -112,6 +112,7 @@ def _type_name(value: Any) -> str:
 
 
 def refuse_duplicates(names: list[str]) -> None:
+    """Raise InvalidTable naming the columns whose name is there more than once."""
     if len(set(names)) == len(names):
         return
     twice = sorted({name for name in names if names.count(name) > 1})
@@ -129,7 +130,7 @@ def _from_pandas(df: pd.DataFrame, strict: bool, warn: bool, keep_index: bool) -
         bad = [name for name in df.columns if not _converts(df[name])]
         if strict or not bad:
             raise ArrowConversionError([str(name) for name in bad], e) from e
-        fixed = df.astype({name: "string" for name in bad})
+        fixed = df.astype(dict.fromkeys(bad, "string"))
     if warn:
         warn_user(
             f"Columns {[str(name) for name in bad]} hold values of mixed types and are stored as strings; convert "
@@ -240,7 +241,8 @@ def to_pandas(table: pa.Table) -> pd.DataFrame:
     With pandas 3 the frame may share read-only memory with the table: hand out ``frame.copy(deep=False)``, whose
     copy-on-write protects it. Before pandas 3 the columns are copied.
     """
-    return table.to_pandas(split_blocks=True) if copies_on_write() else table.to_pandas()
+    frame: pd.DataFrame = table.to_pandas(split_blocks=copies_on_write())
+    return frame
 
 
 def to_engine(table: pa.Table, engine: str) -> Any:

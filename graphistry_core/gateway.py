@@ -13,6 +13,7 @@ from . import wire
 from .errors import GraphistryError, NotAuthenticated, NotFound, ServerError
 from .hub import Hub
 from .hub import page as pages
+from .messages import Auth, HttpRequest, HttpResponse
 
 log = logging.getLogger("graphistry_core")
 _HTML = "text/html; charset=utf-8"
@@ -24,18 +25,19 @@ class Gateway:
     def __init__(self, hub: Hub) -> None:
         self.hub = hub
 
-    def handle(self, http: wire.HttpRequest) -> wire.HttpResponse:
+    def handle(self, http: HttpRequest) -> HttpResponse:
         """Answer one request: the operation's answer, a page, or a JSON error."""
         try:
             if http.path in wire.HEALTH_PATHS or f"{http.path}/" in wire.HEALTH_PATHS:
-                return wire.HttpResponse.of_json({"success": True, "status": "OK"})
+                return HttpResponse.of_json({"success": True, "status": "OK"})
             if http.path.rstrip("/") == wire.VIEWER_PATH and http.method in ("GET", "HEAD"):
                 return self._viewer(http)
             operation, params = wire.match(http.method, http.path)
-            auth = wire.Auth.from_header(http.headers.get("authorization"))
+            auth = Auth.from_header(http.headers.get("authorization"))
             if operation.auth == "bearer":
                 self.hub.caller(auth)  # before the body is read
-            return self.hub.call(operation.decode(params, http), auth).encode()
+            answer: wire.Answer = self.hub.call(operation.decode(params, http), auth)
+            return answer.encode()
         except GraphistryError as e:
             return error_response(e)
         except Exception:
@@ -43,20 +45,20 @@ class Gateway:
             log.exception("request %s %s failed (reference %s)", http.method, http.path, reference)
             return error_response(ServerError(f"The server failed; its log has the traceback under {reference}."))
 
-    def _viewer(self, http: wire.HttpRequest) -> wire.HttpResponse:
+    def _viewer(self, http: HttpRequest) -> HttpResponse:
         dataset_id = http.query.get("dataset", "")
-        auth = wire.Auth.from_header(http.headers.get("authorization"))
+        auth = Auth.from_header(http.headers.get("authorization"))
         try:
             caller = self.hub.caller(auth) if auth.scheme == "bearer" else None
-            return wire.HttpResponse(200, self.hub.page(dataset_id, caller).encode(), _HTML)
+            return HttpResponse(200, self.hub.page(dataset_id, caller).encode(), _HTML)
         except NotFound:
             sentence = f"There is no dataset {dataset_id!r} here, or it is private."
             title, status = "Dataset not found", 404
         except NotAuthenticated as e:
             sentence, title, status = e.message, "Not logged in", 401
-        return wire.HttpResponse(status, pages.render_error(title, sentence).encode(), _HTML)
+        return HttpResponse(status, pages.render_error(title, sentence).encode(), _HTML)
 
 
-def error_response(e: GraphistryError) -> wire.HttpResponse:
+def error_response(e: GraphistryError) -> HttpResponse:
     """Return the JSON form of an error: ``{"success": false, "error", "message", "code", …}`` with its status."""
-    return wire.HttpResponse.of_json(e.to_body(), e.status)
+    return HttpResponse.of_json(e.to_body(), e.status)

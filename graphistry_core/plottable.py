@@ -218,7 +218,9 @@ class Plottable:
         if self.bindings().keys() & {"point_title", "point_label"}:
             return self
         columns = [] if self._nodes is None else frames.column_names(self._nodes)
-        exact = [c for word in ("nodetitle", "nodelabel", "label", "title", "name") for c in columns if c.lower() == word]
+        exact = [
+            c for word in ("nodetitle", "nodelabel", "label", "title", "name") for c in columns if c.lower() == word
+        ]
         partial = [c for word in ("title", "label", "name") for c in columns if word in c.lower()]
         found = [*exact, *partial, *([self._node] if self._node is not None else [])]
         if self._nodes is None or not found:
@@ -342,4 +344,4 @@ def _with_guessed_tables(g: Plottable, nodes: Any, edges: Any) -> Plottable:
         return g
     said = ", ".join(f"{name}={column!r}" for name, column in guessed.items())
     warn_user(f"Guessed bind({said}) from the column names; name the columns to be sure.")
-    return g.bind(**guessed)  # type: ignore[arg-type]
+    return g.bind(**guessed)

@@ -6,12 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 from . import arrow_uploader, engines, frames, render, wire
+from .client_session import ClientSession, to_bool
 from .encodings import from_wire
 from .errors import AccessDenied, BadRequest, GraphistryError, NotAuthenticated, warn_user
 from .executors.result import decode
 from .executors.task import prepare, source_of
+from .messages import Auth
 from .plottable import PRIVACY_KEYS, Plottable
-from .client_session import ClientSession, to_bool
 from .transports import Transport
 
 _clients_made = False
@@ -31,7 +32,7 @@ class GraphistryClient:
 
     # --- configuration and login ---
 
-    def register(
+    def register(  # noqa: C901 - one branch per way to log in
         self,
         key: str | None = None,
         username: str | None = None,
@@ -67,11 +68,14 @@ class GraphistryClient:
         if api is not None and api != 3:
             raise BadRequest(f"api={api!r} is no longer supported; use api=3 with a password, token or personal key.")
         if key is not None:
-            warn_user("key= belongs to the removed api=1 and is ignored; use username= and password=.",
-                          DeprecationWarning)
+            warn_user(
+                "key= belongs to the removed api=1 and is ignored; use username= and password=.", DeprecationWarning
+            )
         _check_credentials(username, password, personal_key_id, personal_key_secret, token)
         if is_sso_login or idp_name:
             raise BadRequest("SSO login is not supported in this version; use a password, a personal key or a token.")
+        if bolt is not None:
+            warn_user("bolt= is not supported in this version and is ignored.")
         if transport is not None:
             session.transport = transport
         session.hostname = server or session.hostname
@@ -110,7 +114,7 @@ class GraphistryClient:
     def login(self, username: str, password: str, org_name: str | None = None, fail_silent: bool = False) -> str:
         """Log in with user name and password and keep the token; return it."""
         return self._log_in(
-            wire.Login(username, password, org_name or self.session.org_name), wire.Auth(), "username", org_name
+            wire.Login(username, password, org_name or self.session.org_name), Auth(), "username", org_name
         )
 
     def pkey_login(
@@ -118,12 +122,10 @@ class GraphistryClient:
     ) -> str:
         """Log in with a personal key and keep the token; return it."""
         self.session.personal_key_id = personal_key_id
-        auth = wire.Auth("personal_key", key_id=personal_key_id, key_secret=personal_key_secret)
+        auth = Auth("personal_key", key_id=personal_key_id, key_secret=personal_key_secret)
         return self._log_in(wire.PersonalKeyLogin(org_name or self.session.org_name), auth, "personal_key", org_name)
 
-    def _log_in(
-        self, request: wire.Login | wire.PersonalKeyLogin, auth: wire.Auth, kind: str, org_name: str | None
-    ) -> str:
+    def _log_in(self, request: wire.Login | wire.PersonalKeyLogin, auth: Auth, kind: str, org_name: str | None) -> str:
         if self.session.store_token_creds_in_memory:
             self._relogin = lambda: self._log_in(request, auth, kind, org_name)
         self.session._is_authenticated = False
@@ -141,7 +143,7 @@ class GraphistryClient:
             return self._relogin()
         default = self.session.transport.default_login
         if default is not None:
-            return self._log_in(default, wire.Auth(), "local", None)
+            return self._log_in(default, Auth(), "local", None)
         raise NotAuthenticated("Must call login() first: register() with a password, a personal key or a token.")
 
     def refresh(self, token: str | None = None, fail_silent: bool = False) -> str | None:
@@ -153,7 +155,7 @@ class GraphistryClient:
         try:
             if not current:
                 return self.relogin()
-            answer = self.session.transport.call(wire.Refresh(current), wire.Auth())
+            answer = self.session.transport.call(wire.Refresh(current), Auth())
         except GraphistryError as e:
             if not current or isinstance(e, ConnectionError):
                 failure: GraphistryError = e
@@ -173,7 +175,7 @@ class GraphistryClient:
     def verify_token(self, token: str | None = None, fail_silent: bool = False) -> bool:
         """Say whether the server takes this token (or the session's own)."""
         try:
-            self.session.transport.call(wire.Verify(token or self.session.api_token or ""), wire.Auth())
+            self.session.transport.call(wire.Verify(token or self.session.api_token or ""), Auth())
         except GraphistryError as e:
             if isinstance(e, ConnectionError) and not fail_silent:
                 raise
@@ -219,7 +221,7 @@ class GraphistryClient:
         if not org or self.session._last_switched_org_token == (org, token):
             return
         try:
-            self.session.transport.call(wire.SwitchOrg(org), wire.Auth("bearer", token))
+            self.session.transport.call(wire.SwitchOrg(org), Auth("bearer", token))
             self.session._last_switched_org_token = (org, token)
         except GraphistryError as e:
             warn_user(f"Could not switch to organization {org!r}: {e.message}")
@@ -237,7 +239,7 @@ class GraphistryClient:
 
     def client(self, inherit: bool = False) -> GraphistryClient:
         """Return a new client with a session of its own: fresh, or a copy of this one's with ``inherit``."""
-        global _clients_made
+        global _clients_made  # noqa: PLW0603 - as in PyGraphistry: has anybody left the default client?
         _clients_made = True
         made = GraphistryClient(self.session.copy() if inherit else None)
         if inherit:
@@ -292,9 +294,7 @@ class GraphistryClient:
             self.refresh()
         answer = self._call(wire.DatasetGet(dataset_id), api_token)
         data = answer.data
-        bindings = {
-            which: ((data.get(f"{which}_encodings") or {}).get("bindings") or {}) for which in ("node", "edge")
-        }
+        bindings = {which: ((data.get(f"{which}_encodings") or {}).get("bindings") or {}) for which in ("node", "edge")}
         g = self._graph().bind(**from_wire(bindings["node"], bindings["edge"]))
         g = g._with(name=data.get("name") or None, description=data.get("description") or None)
         found = answer.dataset_id or dataset_id
@@ -306,16 +306,16 @@ class GraphistryClient:
         """Send an operation with the session's token (or another); after a 401 log in again once and retry."""
         transport = self.session.transport
         if token is not None:
-            return transport.call(request, wire.Auth("bearer", token))
+            return transport.call(request, Auth("bearer", token))
         if not self.session.api_token:
             self.relogin()
         try:
-            return transport.call(request, wire.Auth("bearer", self.session.api_token or ""))
+            return transport.call(request, Auth("bearer", self.session.api_token or ""))
         except NotAuthenticated:
             if self._relogin is None and transport.default_login is None:
                 raise
             self.relogin()
-            return transport.call(request, wire.Auth("bearer", self.session.api_token or ""))
+            return transport.call(request, Auth("bearer", self.session.api_token or ""))
 
     def plot_graph(self, g: Plottable, **options: Any) -> Any:
         """Upload a graph and show it; see :meth:`Plottable.plot`."""
@@ -335,9 +335,7 @@ class GraphistryClient:
         assert sending.dataset_id is not None
         url = arrow_uploader.viewer_url(g, self.session, sending.dataset_id)
         if mode != "g":
-            return render.show(
-                url, mode, g._height, options.get("extra_html", ""), options.get("override_html_style")
-            )
+            return render.show(url, mode, g._height, options.get("extra_html", ""), options.get("override_html_style"))
         return g._with(
             name=sending.body["name"],
             description=sending.body["description"],
@@ -406,4 +404,4 @@ def _organization(wanted: str | None, active: wire.Organization | None) -> str |
     return active.slug
 
 
-PyGraphistry = GraphistryClient()
+PyGraphistry: GraphistryClient = GraphistryClient()

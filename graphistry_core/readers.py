@@ -26,8 +26,8 @@ def read_file(path: str | os.PathLike[str]) -> pa.Table:
     """Read a table from a file; its type follows from the suffix, a compression suffix may come on top.
 
     Text tables (.csv, .tsv, .txt, …) may use commas, tabs, semicolons, bars or blanks, and any line ends; lines
-    at the top that begin with ``#`` are comments (SNAP lists). Without a header (the first line is all numbers) the columns
-    are named source, destination, column3, … Raises InvalidTable naming the file.
+    at the top that begin with ``#`` are comments (SNAP lists). Without a header (the first line is all numbers) the
+    columns are named source, destination, column3, … Raises InvalidTable naming the file.
     """
     where = Path(path)
     suffix = Path(where.stem).suffix if where.suffix.lower() in _COMPRESSED else where.suffix

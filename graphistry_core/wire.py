@@ -4,28 +4,25 @@ Each operation is a request dataclass: its name (the one used in journals and on
 authentication, how it is encoded and decoded, and the answer class that goes with it. Clients and servers both
 import this module, so they cannot drift apart. No other module knows a path, a field name or a status.
 
-May import errors only; knows nothing of sockets, Flask, requests or the Hub. Tables travel as Arrow IPC bytes or
-as ``pyarrow.Table`` when no bytes are needed (in-process).
+May import errors and messages; knows nothing of sockets, Flask, requests or the Hub. Tables travel as Arrow IPC
+bytes, or as ``pyarrow.Table`` when no bytes are needed (in-process).
 """
 
 from __future__ import annotations
 
-import io
 import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, BinaryIO, ClassVar, Generic, Literal, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 from urllib.parse import parse_qsl, quote, urlencode
 
-from .errors import BadRequest, MalformedAnswer, MethodNotAllowed, NotFound, TooLarge
+from .errors import BadRequest, MalformedAnswer, MethodNotAllowed, NotFound
+from .messages import JSON_TYPE, Auth, AuthScheme, Fields, HttpRequest, HttpResponse
 
-AuthScheme = Literal["none", "bearer", "personal_key"]
-JSON_BODY_LIMIT = 64 << 20  # a task's source or a dataset's description; tables are streamed and have no such limit
 TABLE_TYPES = ("arrow", "csv", "json", "parquet", "orc")
 FORMATS = ("json", "csv", "parquet")
 OUTPUT_TYPES = ("json", "table", "nodes", "edges", "all", "shape")
-JSON_TYPE = "application/json"
 TEXT_TYPE = "text/plain; charset=utf-8"
 CONTENT_TYPES = {
     "json": JSON_TYPE,
@@ -37,160 +34,6 @@ VIEWER_PATH = "/graph/graph.html"
 HEALTH_PATHS = ("/healthz", "/healthcheck/", "/ht/")
 
 Sender = Any  # pyarrow.Table | bytes | BinaryIO: what a table body can be
-
-
-@dataclass(frozen=True)
-class Auth:
-    """What a request proves about its sender."""
-
-    scheme: AuthScheme = "none"
-    token: str = ""
-    key_id: str = ""
-    key_secret: str = ""
-
-    def header(self) -> dict[str, str]:
-        """Return the ``Authorization`` header, or nothing."""
-        if self.scheme == "bearer":
-            return {"Authorization": f"Bearer {self.token}"}
-        if self.scheme == "personal_key":
-            return {"Authorization": f"PersonalKey {self.key_id}:{self.key_secret}"}
-        return {}
-
-    @staticmethod
-    def from_header(value: str | None) -> Auth:
-        """Read an ``Authorization`` header; anything unknown counts as no authentication."""
-        scheme, _, rest = (value or "").strip().partition(" ")
-        rest = rest.strip()
-        if scheme.lower() == "bearer" and rest:
-            return Auth("bearer", token=rest)
-        if scheme.lower() == "personalkey" and ":" in rest:
-            key_id, _, secret = rest.partition(":")
-            return Auth("personal_key", key_id=key_id, key_secret=secret)
-        return Auth()
-
-
-@dataclass(frozen=True)
-class HttpRequest:
-    """One HTTP request; ``headers`` has lower-case names, ``body`` is read once."""
-
-    method: str
-    path: str
-    query: Mapping[str, str] = field(default_factory=dict)
-    headers: Mapping[str, str] = field(default_factory=dict)
-    body: Any = b""  # bytes | BinaryIO
-
-    def read(self, limit: int = JSON_BODY_LIMIT) -> bytes:
-        """Return the whole body; raise TooLarge past ``limit`` bytes."""
-        data = self.body if isinstance(self.body, bytes) else self.body.read(limit + 1)
-        if len(data) > limit:
-            raise TooLarge(f"The request body is over {limit} bytes; send tables through the upload routes.")
-        return bytes(data)
-
-    def stream(self) -> BinaryIO:
-        """Return the body as a binary stream."""
-        return io.BytesIO(self.body) if isinstance(self.body, bytes) else self.body
-
-
-@dataclass(frozen=True)
-class HttpResponse:
-    """One HTTP response."""
-
-    status: int = 200
-    body: bytes = b""
-    content_type: str = JSON_TYPE
-    headers: Mapping[str, str] = field(default_factory=dict)
-
-    def json(self) -> Any:
-        """Return the decoded body; raise MalformedAnswer when it is not JSON."""
-        try:
-            return json.loads(self.body)
-        except ValueError as e:
-            head = self.body[:200].decode("utf-8", "replace")
-            raise MalformedAnswer(f"The server's answer is not JSON (it begins {head!r}).") from e
-
-    @staticmethod
-    def of_json(document: Any, status: int = 200) -> HttpResponse:
-        """Return a JSON response."""
-        return HttpResponse(status, json.dumps(document).encode(), JSON_TYPE)
-
-
-class Fields:
-    """A JSON object from outside: typed access with errors that name the field."""
-
-    def __init__(self, values: Mapping[str, Any], what: str = "body") -> None:
-        self.values = values
-        self.what = what
-
-    @classmethod
-    def of(cls, http: HttpRequest, *, optional: bool = False) -> Fields:
-        """Decode the JSON object in a request's body; an empty body counts as ``{}`` when ``optional``."""
-        raw = http.read()
-        if not raw.strip() and optional:
-            return cls({})
-        try:
-            values = json.loads(raw)
-        except (ValueError, RecursionError) as e:
-            reason = "it is empty" if not raw.strip() else str(e)
-            raise BadRequest(f"The body must be a JSON object, but it does not parse: {reason}.") from e
-        if not isinstance(values, dict):
-            raise BadRequest(f"The body must be a JSON object, not {_json_kind(values)}.")
-        return cls(values)
-
-    def text(self, name: str) -> str:
-        """Return a required string."""
-        if self.values.get(name) is None:
-            raise BadRequest(f"The field '{name}' is missing from the {self.what}; it must be a string.")
-        return self.optional_text(name) or ""
-
-    def optional_text(self, name: str) -> str | None:
-        """Return a string or None."""
-        value = self.values.get(name)
-        if value is not None and not isinstance(value, str):
-            raise BadRequest(f"The field '{name}' must be a string, not {_json_kind(value)}.")
-        return value
-
-    def choice(self, name: str, allowed: tuple[str, ...], default: str) -> str:
-        """Return one of ``allowed``; absent or null is ``default``."""
-        value = self.optional_text(name)
-        if value is None:
-            return default
-        if value not in allowed:
-            raise BadRequest(f"The field '{name}' is {value!r}; it must be one of {', '.join(allowed)}.")
-        return value
-
-    def mapping(self, name: str) -> dict[str, Any]:
-        """Return an object; absent or null is ``{}``."""
-        value = self.values.get(name)
-        if value is None:
-            return {}
-        if not isinstance(value, dict):
-            raise BadRequest(f"The field '{name}' must be an object, not {_json_kind(value)}.")
-        return value
-
-    def items(self, name: str) -> list[Any]:
-        """Return an array; absent or null is ``[]``."""
-        value = self.values.get(name)
-        if value is None:
-            return []
-        if not isinstance(value, list):
-            raise BadRequest(f"The field '{name}' must be an array, not {_json_kind(value)}.")
-        return value
-
-    def flag(self, name: str, default: bool = False) -> bool:
-        """Return a boolean; absent or null is ``default``."""
-        value = self.values.get(name)
-        if value is None:
-            return default
-        if not isinstance(value, bool):
-            raise BadRequest(f"The field '{name}' must be true or false, not {_json_kind(value)}.")
-        return value
-
-
-def _json_kind(value: Any) -> str:
-    if value is None:
-        return "null"
-    kinds = {bool: "a boolean", int: "a number", float: "a number", str: "a string", list: "an array"}
-    return kinds.get(type(value), "an object")
 
 
 class Answer:
@@ -454,9 +297,7 @@ class FileCreate(Request[FileAnswer]):
     agent_version: str | None = None
 
     def encode(self) -> HttpRequest:
-        agent = _without_none(
-            agent_name=self.agent_name, agent_version=self.agent_version, org_name=self.org_name
-        )
+        agent = _without_none(agent_name=self.agent_name, agent_version=self.agent_version, org_name=self.org_name)
         return self._json({"file_type": self.file_type, **agent, "name": self.name})
 
     @classmethod

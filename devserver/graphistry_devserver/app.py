@@ -9,10 +9,10 @@ from typing import Any
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
-from graphistry_core import wire
 from graphistry_core.errors import BadRequest, GraphistryError, MethodNotAllowed, NotFound, TooLarge
 from graphistry_core.gateway import Gateway, error_response
 from graphistry_core.hub import Hub
+from graphistry_core.messages import HttpRequest
 
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 _BY_STATUS: Mapping[int, type[GraphistryError]] = {404: NotFound, 405: MethodNotAllowed, 413: TooLarge}
@@ -31,7 +31,7 @@ def create_app(hub: Hub | None = None, **hub_options: Any) -> Flask:
 
     @app.route("/", defaults={"path": ""}, methods=_METHODS)
     @app.route("/<path:path>", methods=_METHODS)
-    def serve(path: str) -> Response:
+    def serve(path: str) -> Response:  # noqa: ARG001 (the path is read from the request)
         answer = gateway.handle(_request())
         _drain()
         return Response(answer.body, answer.status, dict(answer.headers), content_type=answer.content_type)
@@ -46,8 +46,8 @@ def create_app(hub: Hub | None = None, **hub_options: Any) -> Flask:
     return app
 
 
-def _request() -> wire.HttpRequest:
-    return wire.HttpRequest(
+def _request() -> HttpRequest:
+    return HttpRequest(
         request.method,
         request.path,
         request.args.to_dict(),

@@ -130,7 +130,7 @@ class DevServer:
         assert self._server is not None
         try:
             self._server.serve_forever(poll_interval=_POLL_S)
-        except BaseException as e:  # reported to whoever stops or joins
+        except BaseException as e:  # noqa: BLE001 - reported to whoever stops or joins
             self._failure = e
 
     def join(self) -> None:
@@ -164,7 +164,5 @@ class DevServer:
     def __enter__(self) -> DevServer:
         return self.start()
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self.stop()

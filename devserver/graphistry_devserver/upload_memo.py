@@ -24,7 +24,7 @@ class _Forgetful(dict[Any, Any]):
     def __setitem__(self, key: Any, value: Any) -> None:
         """Drop it."""
 
-    def setdefault(self, key: Any, default: Any = None) -> Any:
+    def setdefault(self, _key: Any, default: Any = None) -> Any:
         """Return the default without keeping it."""
         return default
 

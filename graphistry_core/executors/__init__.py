@@ -28,7 +28,7 @@ def get_executor(executor: str | Executor | Any) -> Executor:
     """
     if not isinstance(executor, str):
         if callable(getattr(executor, "run", None)):
-            return executor  # type: ignore[no-any-return]
+            return executor
         raise BadRequest(f"executor={executor!r} is neither a name nor an object with a run() method.")
     name = "inprocess" if executor == "auto" else executor
     if name in _BUILT_IN:

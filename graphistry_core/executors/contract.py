@@ -112,13 +112,14 @@ class GraphData:
     def plottable(self, engine: str, kind: str = "core") -> Any:
         """Build the ``g`` of a task: ours (``'core'``), or PyGraphistry's own (``'pygraphistry'``)."""
         if kind == "pygraphistry":
-            g = frames.require("graphistry", "pygraphistry", "plottable='pygraphistry'").bind(**self.bindings)
+            module = frames.require("graphistry", "pygraphistry", "plottable='pygraphistry'")
+            g: Any = module.bind(**self.bindings)
         else:
             g = Plottable().bind(**self.bindings)
-        for which, add in (("edges", lambda: g.edges), ("nodes", lambda: g.nodes)):
+        for which in ("edges", "nodes"):
             frame = self.frame(which, engine)
             if frame is not None:
-                g = add()(frame)
+                g = getattr(g, which)(frame)
         g._dataset_id, g._name, g._description = self.dataset_id, self.name, self.description
         return g
 

@@ -9,7 +9,7 @@ import traceback as tb
 from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
 from ..errors import BadRequest, InvalidTask, TaskError, TaskFailed
 from .contract import GraphData, Limits, Task, TaskResult
@@ -109,7 +109,7 @@ def describe(e: BaseException) -> str:
     """Return ``Type: text`` of an exception, even of one whose ``__str__`` raises."""
     try:
         text = str(e)
-    except BaseException as broken:
+    except BaseException as broken:  # noqa: BLE001 - even its own text may be broken
         text = f"<its text cannot be shown: {type(broken).__name__}>"
     return f"{type(e).__name__}: {text}" if text else type(e).__name__
 
@@ -137,4 +137,3 @@ def _library(filename: str) -> str:
     if "site-packages" in parts:
         return parts[parts.index("site-packages") + 1].removesuffix(".py")
     return Path(filename).stem
-

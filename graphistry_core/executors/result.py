@@ -19,12 +19,12 @@ from typing import TYPE_CHECKING, Any
 
 from .. import frames, wire
 from ..errors import GraphistryError, MalformedAnswer, ResultNotSerializable, ResultTooLarge
-from ..plottable import Plottable
+from ..messages import JSON_TYPE, HttpResponse
 from .contract import Limits, Task
 from .logs import TaskOutput
 
 if TYPE_CHECKING:
-    import pyarrow as pa
+    pass
 
 # --- encode ---------------------------------------------------------------------------------------------------
 
@@ -55,16 +55,16 @@ def _encode(value: Any, task: Task, output: TaskOutput) -> tuple[bytes, str]:
     if task.output_type == "json":
         if isinstance(value, str):
             return value.encode("utf-8", "surrogatepass"), wire.TEXT_TYPE
-        return to_json(value, output, lenient=task.lenient_json), wire.JSON_TYPE
+        return to_json(value, output, lenient=task.lenient_json), JSON_TYPE
     if task.output_type == "all":
         tables = {which: _table_of(value, which) for which in ("nodes", "edges")}
         if task.format == "json":
             parts = [f'"{which}":'.encode() + _records(table) for which, table in tables.items()]
-            return b"{" + b",".join(parts) + b"}", wire.JSON_TYPE
+            return b"{" + b",".join(parts) + b"}", JSON_TYPE
         return _zip(tables, task.format), wire.CONTENT_TYPES["zip"]
     table = _shape(value) if task.output_type == "shape" else _table_of(value, task.output_type)
     if task.format == "json":
-        return _records(table), wire.JSON_TYPE
+        return _records(table), JSON_TYPE
     return _one_file(table, task.format), wire.CONTENT_TYPES[task.format]
 
 
@@ -253,20 +253,22 @@ def _not_serializable(value: Any, reason: str) -> ResultNotSerializable:
 
 def _type(value: Any) -> str:
     cls = type(value)
-    return cls.__qualname__ if cls.__module__ == "builtins" else f"{cls.__module__.partition('.')[0]}.{cls.__qualname__}"
+    return (
+        cls.__qualname__ if cls.__module__ == "builtins" else f"{cls.__module__.partition('.')[0]}.{cls.__qualname__}"
+    )
 
 
 def _kind(value: Any) -> str:
     return "None" if value is None else f"a {_type(value)}"
 
 
-def _fix(value: Any) -> str:
+def _fix(value: Any) -> str:  # noqa: C901 - one line per kind of value
     if _is_graph(value):
         return "return counts or records of it, or ask for output_type='all', 'nodes' or 'edges'"
     name = type(value).__name__
     if name == "DataFrame" or frames.is_table(value):
         return "use .to_dict(orient='records'), or ask for output_type='table'"
-    if hasattr(value, "tolist") and getattr(value, "ndim", 0):
+    if hasattr(value, "tolist") and getattr(value, "ndim", None):
         return "use .tolist()"
     if hasattr(value, "to_list"):
         return "use .to_list()"
@@ -298,7 +300,7 @@ def _converted(value: Any) -> Any:
         return None
     if isinstance(value, datetime.date | datetime.time):
         return value.isoformat()
-    if hasattr(value, "dtype") and hasattr(value, "item") and not getattr(value, "ndim", 1):
+    if hasattr(value, "dtype") and hasattr(value, "item") and getattr(value, "ndim", None) == 0:
         scalar = value.item()
         return scalar.isoformat() if hasattr(scalar, "isoformat") else scalar
     return value
@@ -326,15 +328,13 @@ def decode(
     if output_type == "json":
         if content_type.startswith("text/plain"):
             return body.decode("utf-8", "surrogatepass")
-        return wire.HttpResponse(200, body).json()
+        return HttpResponse(200, body).json()
     if output_type == "all":
         tables = _unpack(body, format, read_options)
         return g.edges(tables["edges"]).nodes(tables["nodes"])
     try:
-        if format == "json":
-            frame = pd.DataFrame(wire.HttpResponse(200, body).json())
-        else:
-            frame = _read(body, format, read_options)
+        as_json = format == "json"
+        frame = pd.DataFrame(HttpResponse(200, body).json()) if as_json else _read(body, format, read_options)
     except (ValueError, OSError) as e:
         raise MalformedAnswer(f"The server's answer is not a {format} table: {str(e)[:200]}") from e
     if output_type in ("table", "shape"):
@@ -359,13 +359,15 @@ def _unpack(body: bytes, format: str, options: Mapping[str, Any] | None) -> dict
     import pandas as pd
 
     if format == "json":
-        document = wire.HttpResponse(200, body).json()
+        document = HttpResponse(200, body).json()
         if not isinstance(document, dict) or not {"nodes", "edges"} <= document.keys():
             raise MalformedAnswer("The server's answer is not an object with 'nodes' and 'edges'.")
         return {which: pd.DataFrame(document[which]) for which in ("nodes", "edges")}
     try:
         with zipfile.ZipFile(io.BytesIO(body)) as archive:
-            return {which: _read(archive.read(_member(archive, which)), format, options) for which in ("nodes", "edges")}
+            return {
+                which: _read(archive.read(_member(archive, which)), format, options) for which in ("nodes", "edges")
+            }
     except (zipfile.BadZipFile, OSError, ValueError) as e:
         raise MalformedAnswer(f"The server's answer is not a zip of two {format} tables: {str(e)[:200]}") from e
 

@@ -43,9 +43,7 @@ def source_of(task: Callable[..., Any] | Path | str) -> str:
         return textwrap.dedent(task)
     if callable(task):
         return _source_of_callable(task)
-    raise InvalidTask(
-        f"A task is a function, its source, or the path of a .py file, not a {type(task).__name__}."
-    )
+    raise InvalidTask(f"A task is a function, its source, or the path of a .py file, not a {type(task).__name__}.")
 
 
 def _source_of_callable(task: Callable[..., Any]) -> str:
@@ -205,7 +203,8 @@ def check(tree: ast.Module) -> None:
     count = len(arguments.posonlyargs) + len(arguments.args)
     if count != 1 or None in arguments.kw_defaults or arguments.posonlyargs:
         raise InvalidTask(
-            f"'task' must take exactly one parameter, the graph: define def task(g), not def task({ast.unparse(arguments)}).",
+            "'task' must take exactly one parameter, the graph: define def task(g), not "
+            f"def task({ast.unparse(arguments)}).",
             line=line,
         )
 
@@ -231,7 +230,7 @@ def loaded(text: str, run_id: str) -> Iterator[tuple[Callable[[Any], Any], str]]
     linecache.cache[filename] = (len(text), None, text.splitlines(keepends=True), filename)
     sys.modules[module.__name__] = module
     try:
-        exec(compile(parse(text), filename, "exec", dont_inherit=True), module.__dict__)
+        exec(compile(parse(text), filename, "exec", dont_inherit=True), module.__dict__)  # noqa: S102
         yield module.__dict__["task"], filename
     finally:
         sys.modules.pop(module.__name__, None)

@@ -137,7 +137,11 @@ class Accounts:
         import jwt
 
         try:
-            options = {"verify_exp": False, "verify_iat": False, "require": ["exp", "user_id", "username", "orig_iat"]}
+            options: Any = {
+                "verify_exp": False,
+                "verify_iat": False,
+                "require": ["exp", "user_id", "username", "orig_iat"],
+            }
             claims: dict[str, Any] = jwt.decode(token, self._secret, algorithms=["HS256"], options=options)
         except (jwt.PyJWTError, ValueError, UnicodeError) as e:
             raise NotAuthenticated("The token is not one of this server's: log in for a new one.") from e

@@ -13,7 +13,7 @@ import sqlite3
 import threading
 import uuid
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -22,6 +22,7 @@ from ..encodings import from_wire
 from ..errors import AccessDenied, BadRequest, InvalidTable, NotAuthenticated, NotFound
 from ..executors import GraphData, Limits, Task, get_executor
 from ..executors.contract import check_bindings
+from ..messages import Auth
 from . import page
 from .accounts import Accounts, Caller, Clock
 from .store import Store, StoredTable
@@ -56,7 +57,7 @@ class Hub:
         self._graphs: OrderedDict[tuple[str, str | None, str | None], GraphData] = OrderedDict()
         self._graphs_lock = threading.Lock()
 
-    def call(self, request: wire.Request[wire.A], auth: wire.Auth) -> wire.A:
+    def call(self, request: wire.Request[wire.A], auth: Auth) -> wire.A:
         """Carry out one operation for whoever ``auth`` says; raise a GraphistryError."""
         handler = getattr(self, request.operation)
         if request.auth == "none":
@@ -67,7 +68,7 @@ class Hub:
             answer = handler(request, self.caller(auth))
         return answer  # type: ignore[no-any-return]
 
-    def caller(self, auth: wire.Auth) -> Caller:
+    def caller(self, auth: Auth) -> Caller:
         """Return who is calling; raise NotAuthenticated."""
         if auth.scheme != "bearer":
             raise NotAuthenticated("This needs a token: log in, and send 'Authorization: Bearer <token>'.")
@@ -92,7 +93,7 @@ class Hub:
         """Check user name and password and give a token."""
         return self._welcome(self.accounts.login(request.username, request.password), request.org_name)
 
-    def personal_key(self, request: wire.PersonalKeyLogin, auth: wire.Auth) -> wire.TokenAnswer:
+    def personal_key(self, request: wire.PersonalKeyLogin, auth: Auth) -> wire.TokenAnswer:
         """Check a personal key and give a token."""
         if auth.scheme != "personal_key":
             raise NotAuthenticated("This needs a personal key: send 'Authorization: PersonalKey <id>:<secret>'.")
@@ -388,7 +389,9 @@ class Hub:
         if row["owner"] != caller.user_id:
             raise AccessDenied(f"The {what} {row['id']} belongs to another user, who alone can change it.")
 
-    def _page(self, table: str, where: str, values: tuple[Any, ...], request: Any) -> tuple[list[sqlite3.Row], Any]:
+    def _page(
+        self, table: str, where: str, values: tuple[Any, ...], request: Any
+    ) -> tuple[list[sqlite3.Row], Callable[[list[dict[str, Any]]], wire.Page]]:
         counted = self.store.one(f"SELECT count(*) AS n FROM {table} WHERE {where}", *values)
         total = 0 if counted is None else int(counted["n"])
         limit, offset = min(request.limit, 1000) or 100, request.offset

@@ -47,4 +47,5 @@ def _table(title: str, rows: Mapping[str, Any]) -> str:
 
 def _page(title: str, body: str) -> str:
     head = f"<meta charset=utf-8><meta name=viewport content='width=device-width'><title>{escape(title)}</title>"
-    return f"<!doctype html><html lang=en>{head}<link rel=icon href='data:,'><style>{_STYLE}</style><main>{body}</main></html>"
+    links = f"<link rel=icon href='data:,'><style>{_STYLE}</style>"
+    return f"<!doctype html><html lang=en>{head}{links}<main>{body}</main></html>"

@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS users (id INTEGER PRIMARY KEY AUTOINCREMENT, username TEXT NOT NULL UNIQUE);
 CREATE TABLE IF NOT EXISTS members (org TEXT NOT NULL, user_id INTEGER NOT NULL, PRIMARY KEY (org, user_id));
-CREATE TABLE IF NOT EXISTS tables (id TEXT PRIMARY KEY, rows INTEGER NOT NULL, dtypes TEXT NOT NULL, bytes INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS tables (
+    id TEXT PRIMARY KEY, rows INTEGER NOT NULL, dtypes TEXT NOT NULL, bytes INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS files (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, owner INTEGER NOT NULL, org TEXT,
     name TEXT NOT NULL, description TEXT NOT NULL, file_type TEXT NOT NULL, created REAL NOT NULL,
@@ -181,7 +182,9 @@ class Store:
         """Delete tables that no file and no dataset uses any more; readers of a mapped one are not disturbed."""
         for table_id in filter(None, table_ids):
             with self.transaction() as db:
-                query = "SELECT 1 FROM files WHERE table_id = ?1 UNION SELECT 1 FROM datasets WHERE ?1 IN (edges, nodes)"
+                query = (
+                    "SELECT 1 FROM files WHERE table_id = ?1 UNION SELECT 1 FROM datasets WHERE ?1 IN (edges, nodes)"
+                )
                 if db.execute(query, (table_id,)).fetchone() is None:
                     db.execute("DELETE FROM tables WHERE id = ?", (table_id,))
                     _unlink(self._path(table_id))

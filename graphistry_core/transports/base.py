@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from .. import wire
+from ..messages import Auth
 
 
 class Transport(Protocol):
@@ -17,7 +18,7 @@ class Transport(Protocol):
     default_login: wire.Login | None
     """The login to use for a session that was given no credentials; None when the server needs real ones."""
 
-    def call(self, request: wire.Request[wire.A], auth: wire.Auth) -> wire.A:
+    def call(self, request: wire.Request[wire.A], auth: Auth) -> wire.A:
         """Carry out one operation."""
 
     def viewer_url(self, base: str, query: str, dataset_id: str) -> str:

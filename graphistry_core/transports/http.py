@@ -7,6 +7,7 @@ from typing import Any
 
 from .. import wire
 from ..errors import GraphistryError, MethodNotAllowed, ServerUnreachable, from_body
+from ..messages import Auth, HttpRequest, HttpResponse
 
 _RETRY_AS_GET = {"personal_key"}
 
@@ -27,7 +28,7 @@ class HttpTransport:
         self._verify = certificate_validation
         self._timeout = timeout_s
 
-    def call(self, request: wire.Request[wire.A], auth: wire.Auth) -> wire.A:
+    def call(self, request: wire.Request[wire.A], auth: Auth) -> wire.A:
         """Send one operation and decode its answer, or raise what the server's answer says."""
         http = wire.with_auth(request.encode(), auth)
         try:
@@ -38,7 +39,7 @@ class HttpTransport:
             response = self._send(replace(http, method="GET"))  # a server that serves this login by GET only
         return request.answer.decode(response)  # type: ignore[return-value]
 
-    def _send(self, http: wire.HttpRequest) -> wire.HttpResponse:
+    def _send(self, http: HttpRequest) -> HttpResponse:
         import requests
 
         try:
@@ -53,7 +54,7 @@ class HttpTransport:
             )
         except requests.RequestException as e:
             raise self._unreachable(e) from e
-        answer = wire.HttpResponse(response.status_code, response.content, response.headers.get("Content-Type", ""))
+        answer = HttpResponse(response.status_code, response.content, response.headers.get("Content-Type", ""))
         if response.status_code >= 400:
             raise _error(answer)
         return answer
@@ -75,7 +76,7 @@ class HttpTransport:
         """Nothing to release."""
 
 
-def _error(answer: wire.HttpResponse) -> GraphistryError:
+def _error(answer: HttpResponse) -> GraphistryError:
     body: Any = {}
     if answer.content_type.startswith("application/json"):
         try:

@@ -8,6 +8,7 @@ import threading
 
 from .. import wire
 from ..hub import Hub
+from ..messages import Auth
 
 DATA_DIR = "GRAPHISTRY_CORE_DATA_DIR"
 _shared: list[Hub] = []
@@ -40,7 +41,7 @@ class LocalTransport:
         if not self.hub.accounts.strict:
             self.default_login = wire.Login("local" if number == 1 else f"local-{number}", "local")
 
-    def call(self, request: wire.Request[wire.A], auth: wire.Auth) -> wire.A:
+    def call(self, request: wire.Request[wire.A], auth: Auth) -> wire.A:
         """Carry out one operation on the Hub; it raises what a server would answer with."""
         return self.hub.call(request, auth)
 
