@@ -55,6 +55,7 @@ def _source_of_callable(task: Callable[..., Any]) -> str:
         raise InvalidTask(
             f"The bound method {task.__qualname__} cannot be shipped without its object: write a function def task(g)."
         )
+    task = inspect.unwrap(task)  # of a decorated function the source has its decorators, which are then missed below
     if not inspect.isfunction(task):
         raise InvalidTask(f"A {type(task).__name__} object cannot be shipped as source: write a function def task(g).")
     if task.__name__ == "<lambda>":
