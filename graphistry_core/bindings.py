@@ -17,19 +17,22 @@ def _first_match(columns: Sequence[str], wanted: Sequence[str]) -> str | None:
     return next((by_name[name] for name in wanted if name in by_name), None)
 
 
-def guess_ends(columns: Sequence[str]) -> tuple[str, str]:
-    """Guess (source, destination): conventional names (whatever their case), else the first two columns.
+def guess_ends(columns: Sequence[str], source: str | None = None, destination: str | None = None) -> tuple[str, str]:
+    """Guess (source, destination): conventional names (whatever their case), else the first columns left.
 
-    Raises BindingError when there are fewer than two columns.
+    What is given stays, and is not guessed a second time for the other end. Raises BindingError when there are fewer
+    than two columns.
     """
     if len(columns) < 2:
         raise BindingError(
             f"An edge table needs a source and a destination column; this one has {list(columns) or 'no columns'}."
         )
-    source, destination = _first_match(columns, _SOURCE), _first_match(columns, _DESTINATION)
-    if source and destination and source != destination:
-        return source, destination
-    return columns[0], columns[1]
+    left = [column for column in columns if column not in (source, destination)]
+    found_destination = destination or _first_match(left, _DESTINATION)
+    left = [column for column in left if column != found_destination]
+    source = source or _first_match(left, _SOURCE) or next(iter(left))
+    left = [column for column in left if column != source]
+    return source, found_destination or next(iter(left))
 
 
 def guess_node(columns: Sequence[str]) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import signal
 import sys
 import threading
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from . import __version__
-from .errors import GraphistryError, MissingDependency, TaskError
+from .errors import BadRequest, GraphistryError, MissingDependency, TaskError
 
 if TYPE_CHECKING:
     from graphistry_devserver import DevServer
@@ -121,7 +122,9 @@ def run(
             raise click.UsageError(f"The result is binary ({format_}); name a file with --out.")
         with waiting(f"Reading {edges.name} …"):
             g = _graph_of_files(edges, source, destination, nodes, node)
-        with waiting(f"Running {task.name} …"):
+        if out is not None and (out.is_dir() or not os.access(out.parent, os.W_OK)):
+            raise BadRequest(f"--out {out} cannot be written: name a file in a folder that exists.")
+        with waiting(f"Running {task.name} …"), _stdout_to_stderr():
             result = run_encoded(task, g, format=format_, **options)
         _write_result(result.body, result.content_type, out)
 
@@ -136,8 +139,7 @@ def _graph_of_files(
 
     edge_table = read_file(edges)
     if source is None or destination is None:
-        guess = guess_ends(edge_table.column_names)
-        source, destination = source or guess[0], destination or guess[1]
+        source, destination = guess_ends(edge_table.column_names, source, destination)
         say(f"Guessed --source {source} --destination {destination} from the columns {edge_table.column_names}.")
     check_bindings(edge_table.column_names, "edges", {"source": source, "destination": destination})
     g = Plottable().edges(edge_table, source, destination)
@@ -151,11 +153,28 @@ def _graph_of_files(
     return g.nodes(node_table, node)
 
 
+@contextlib.contextmanager
+def _stdout_to_stderr() -> Iterator[None]:
+    """Keep stdout for the result: what the task's threads and child processes print goes to stderr."""
+    sys.stdout.flush()
+    saved = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        yield
+    finally:
+        sys.stdout.flush()
+        os.dup2(saved, 1)
+        os.close(saved)
+
+
 def _write_result(body: bytes, content_type: str, out: Path | None) -> None:
     if content_type.startswith("application/json"):
         body = json.dumps(json.loads(body), indent=2, ensure_ascii=False).encode("utf-8", "backslashreplace")
     if out is not None:
-        out.write_bytes(body)
+        try:
+            out.write_bytes(body)
+        except OSError as e:
+            raise BadRequest(f"--out {out} cannot be written: {e.strerror or e}.") from e
         say(f"Wrote {len(body)} bytes to {out}.")
         return
     text = content_type.startswith(("application/json", "text/"))
@@ -293,3 +312,7 @@ def doctor() -> None:
             table.add_row(name, value)
         console.print(table)
         console.print()
+
+
+if __name__ == "__main__":
+    main()

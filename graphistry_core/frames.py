@@ -49,8 +49,15 @@ def column_names(frame: Any) -> list[str]:
     if names is None:
         names = getattr(frame, "columns", None)
     if names is None:
+        names = getattr(getattr(frame, "schema", None), "names", None)
+    if names is None:
         names = to_arrow(frame).column_names
     return [str(name) for name in names]
+
+
+def is_one_shot(frame: Any) -> bool:
+    """Say whether reading this table uses it up (a stream of batches)."""
+    return hasattr(frame, "read_next_batch")
 
 
 def num_rows(frame: Any) -> int:
@@ -123,12 +130,16 @@ def _from_pandas(df: pd.DataFrame, strict: bool, warn: bool, keep_index: bool) -
     import pyarrow as pa
 
     refuse_duplicates([str(name) for name in df.columns])
+    df = _with_plain_columns(df)
     preserve = None if keep_index else False
+    deep = [name for name in df.columns if df[name].dtype == object and _nests_too_deeply(df[name])]
     try:
+        if deep:  # Arrow would follow them until the process dies
+            raise TypeError("values that contain themselves, or nest too deeply")
         return pa.Table.from_pandas(df, preserve_index=preserve)
     except (pa.ArrowException, TypeError, ValueError, OverflowError) as e:
-        bad = [name for name in df.columns if not _converts(df[name])]
-        if strict or not bad:
+        bad = deep or [name for name in df.columns if not _converts(df[name])]
+        if strict or not bad or deep:
             raise ArrowConversionError([str(name) for name in bad], e) from e
         fixed = df.astype(dict.fromkeys(bad, "string"))
     if warn:
@@ -137,6 +148,44 @@ def _from_pandas(df: pd.DataFrame, strict: bool, warn: bool, keep_index: bool) -
             "them yourself for control, or pass validate='strict' to refuse them."
         )
     return pa.Table.from_pandas(fixed, preserve_index=preserve)
+
+
+def _with_plain_columns(df: pd.DataFrame) -> pd.DataFrame:
+    """Give sparse columns their dense form, and intervals and periods (also as categories) their text."""
+    import pandas as pd
+
+    def odd(dtype: Any) -> bool:
+        inner = getattr(getattr(dtype, "categories", None), "dtype", dtype)
+        return isinstance(inner, pd.IntervalDtype | pd.PeriodDtype)
+
+    plain = df
+    for name, dtype in df.dtypes.items():
+        if not isinstance(dtype, pd.SparseDtype) and not odd(dtype):
+            continue
+        if plain is df:
+            plain = df.copy(deep=False)
+        column: Any = df[name]
+        dense = isinstance(dtype, pd.SparseDtype)
+        plain[name] = column.sparse.to_dense() if dense else column.astype(object).map(str, "ignore")
+    return plain
+
+
+_DEEPEST = 64
+
+
+def _nests_too_deeply(column: Any) -> bool:
+    import pandas as pd
+
+    if pd.api.types.infer_dtype(column, skipna=True) not in ("mixed", "unknown-array"):
+        return False
+
+    def deep(value: Any, left: int) -> bool:
+        if not isinstance(value, list | tuple | dict | set):
+            return False
+        items = value.values() if isinstance(value, dict) else value
+        return left == 0 or any(deep(item, left - 1) for item in items)
+
+    return any(deep(value, _DEEPEST) for value in column)
 
 
 def _converts(column: Any) -> bool:
@@ -155,25 +204,44 @@ def _converts(column: Any) -> bool:
 def _resting_type(kind: pa.DataType) -> pa.DataType:
     import pyarrow as pa
 
-    if pa.types.is_string(kind) or pa.types.is_string_view(kind):
+    if pa.types.is_string(kind) or pa.types.is_string_view(kind) or kind == pa.uuid():
         return pa.large_string()
     if pa.types.is_binary(kind) or pa.types.is_binary_view(kind):
         return pa.large_binary()
     return kind.storage_type if isinstance(kind, pa.BaseExtensionType) else kind
 
 
+def _unstorable(kind: pa.DataType, *, top: bool = True) -> bool:
+    """Say whether a type, or one inside it, has no safe way into a dataframe."""
+    import pyarrow as pa
+
+    t = pa.types
+    if t.is_union(kind) or t.is_run_end_encoded(kind) or t.is_list_view(kind) or t.is_large_list_view(kind):
+        return True
+    if not top and (t.is_string_view(kind) or t.is_binary_view(kind) or isinstance(kind, pa.BaseExtensionType)):
+        return True
+    if t.is_dictionary(kind):
+        return t.is_nested(kind.value_type) or _unstorable(kind.value_type, top=False)
+    return any(_unstorable(kind.field(i).type, top=False) for i in range(kind.num_fields))
+
+
 def _resting_column(column: pa.ChunkedArray) -> pa.ChunkedArray:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    if isinstance(column.type, pa.BaseExtensionType):
-        column = pa.chunked_array([c.storage for c in column.chunks], column.type.storage_type)
-    target = _resting_type(column.type)
-    if target != column.type:
+    kind, target = column.type, _resting_type(column.type)
+    if kind == pa.uuid():
+        column = pa.chunked_array([[None if v is None else str(v) for v in column.to_pylist()]], target)
+    elif pa.types.is_string_view(kind) or pa.types.is_binary_view(kind):
+        # Not by cast, which trusts the lengths of null slots: in bytes from outside they can be anything.
+        column = pa.chunked_array([column.to_pylist()], target)
+    elif isinstance(kind, pa.BaseExtensionType):
+        column = pa.chunked_array([c.storage for c in column.chunks], target)
+    elif target != kind:
         column = column.cast(target)
     if column.null_count and pa.types.is_floating(target):
         column = pc.fill_null(column, pa.scalar(float("nan"), target))
-    return column
+    return column if column.num_chunks else pa.chunked_array([pa.array([], target)])
 
 
 def is_at_rest(table: pa.Table) -> bool:
@@ -181,8 +249,9 @@ def is_at_rest(table: pa.Table) -> bool:
     import pyarrow as pa
 
     return all(
-        column.num_chunks <= 1
+        column.num_chunks == 1
         and _resting_type(column.type) == column.type
+        and not _unstorable(column.type)
         and not (pa.types.is_floating(column.type) and column.null_count)
         for column in table.columns
     )
@@ -191,26 +260,41 @@ def is_at_rest(table: pa.Table) -> bool:
 def at_rest(table: pa.Table) -> pa.Table:
     """Return the table in the shape that maps into pandas without a copy.
 
-    One chunk per column, ``large_string``, floats with NaN in place of nulls, extension types as their storage.
-    Columns that copy all the same when mapped: bool, dictionary, list, struct, decimal, and integers with nulls.
+    One chunk per column, ``large_string``, floats with NaN in place of nulls, extension types as their storage (UUIDs
+    as text). Columns that copy all the same when mapped: bool, dictionary, list, struct, decimal, and integers with
+    nulls. Raises InvalidTable for unions, run-end encoding and list views, which dataframes have no form for.
     """
     import pyarrow as pa
 
     table = table.replace_schema_metadata(None)
     if is_at_rest(table):
         return table
+    for name, kind in zip(table.column_names, table.schema.types, strict=True):
+        if _unstorable(kind):
+            raise InvalidTable(f"The column {name!r} has the type {kind}, which dataframes have no form for: cast it.")
     columns = [_resting_column(column) for column in table.columns]
-    resting = pa.table(columns, names=table.column_names)
-    return resting.unify_dictionaries().combine_chunks()
+    resting = pa.table(columns, names=table.column_names).unify_dictionaries().combine_chunks()
+    return resting if is_at_rest(resting) else pa.table([_one_chunk(c) for c in resting.columns], resting.column_names)
+
+
+def _one_chunk(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    import pyarrow as pa
+
+    whole = column.combine_chunks()
+    return whole if isinstance(whole, pa.ChunkedArray) else pa.chunked_array([whole])
 
 
 def write_arrow(table: pa.Table, path: Path) -> None:
-    """Write a table as an Arrow IPC file made for mapping: at rest, one record batch, uncompressed."""
+    """Write a table as an Arrow IPC file made for mapping: at rest, one record batch (also of 0 rows), uncompressed."""
     import pyarrow as pa
 
     table = at_rest(table)
+    arrays = [column.chunk(0) for column in table.columns]
     with pa.OSFile(os.fspath(path), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
-        writer.write_table(table)
+        if all(len(column.chunks) == 1 for column in table.columns) and arrays:
+            writer.write_batch(pa.record_batch(arrays, schema=table.schema))
+        else:
+            writer.write_table(table)
 
 
 def map_arrow(path: Path) -> pa.Table:
@@ -218,6 +302,27 @@ def map_arrow(path: Path) -> pa.Table:
     import pyarrow as pa
 
     return pa.ipc.open_file(pa.memory_map(os.fspath(path), "r")).read_all().replace_schema_metadata(None)
+
+
+def check_readable(table: pa.Table) -> None:
+    """Raise InvalidTable naming the first column whose values cannot become a pandas column.
+
+    Looks only where values can be at fault (dates and times out of range, odd dictionaries, unknown time zones);
+    numbers and strings always can, and are not touched.
+    """
+    import pyarrow as pa
+
+    t = pa.types
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        kind = column.type
+        plain = t.is_integer(kind) or t.is_floating(kind) or t.is_boolean(kind) or t.is_large_string(kind)
+        if plain or t.is_large_binary(kind):
+            continue
+        try:
+            column.slice(0, 1 if t.is_timestamp(kind) else None).to_pandas()
+        except Exception as e:
+            reason = " ".join(str(e).split())[:200]
+            raise InvalidTable(f"The column {name!r} ({kind}) cannot become a dataframe column: {reason}.") from e
 
 
 def dtypes(table: pa.Table) -> dict[str, str]:
@@ -239,10 +344,25 @@ def to_pandas(table: pa.Table) -> pd.DataFrame:
     """Turn a table into a pandas frame, without a copy where the column types allow it.
 
     With pandas 3 the frame may share read-only memory with the table: hand out ``frame.copy(deep=False)``, whose
-    copy-on-write protects it. Before pandas 3 the columns are copied.
+    copy-on-write protects it. Before pandas 3 the columns are copied. Integers with nulls become float64, as pandas
+    has it, except where that would change them (beyond 2**53): these become nullable ``Int64``/``UInt64``.
     """
+    import pandas as pd
+    import pyarrow as pa
+
     frame: pd.DataFrame = table.to_pandas(split_blocks=copies_on_write())
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        if column.null_count and pa.types.is_integer(column.type) and _beyond_float(column):
+            nullable = {pa.int64(): pd.Int64Dtype(), pa.uint64(): pd.UInt64Dtype()}
+            frame[name] = column.to_pandas(types_mapper=nullable.get)
     return frame
+
+
+def _beyond_float(column: pa.ChunkedArray) -> bool:
+    import pyarrow.compute as pc
+
+    ends = pc.min_max(column).as_py()
+    return any(end is not None and abs(end) > 1 << 53 for end in ends.values())
 
 
 def to_engine(table: pa.Table, engine: str) -> Any:

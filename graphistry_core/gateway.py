@@ -6,6 +6,7 @@ the hub.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import uuid
 
@@ -42,7 +43,8 @@ class Gateway:
             return error_response(e)
         except Exception:
             reference = uuid.uuid4().hex[:8]
-            log.exception("request %s %s failed (reference %s)", http.method, http.path, reference)
+            with contextlib.suppress(Exception):  # an exception may even spoil its own traceback
+                log.exception("request %s %s failed (reference %s)", http.method, http.path, reference)
             return error_response(ServerError(f"The server failed; its log has the traceback under {reference}."))
 
     def _viewer(self, http: HttpRequest) -> HttpResponse:
@@ -50,13 +52,13 @@ class Gateway:
         auth = Auth.from_header(http.headers.get("authorization"))
         try:
             caller = self.hub.caller(auth) if auth.scheme == "bearer" else None
-            return HttpResponse(200, self.hub.page(dataset_id, caller).encode(), _HTML)
+            return HttpResponse(200, self.hub.page(dataset_id, caller), _HTML)
         except NotFound:
             sentence = f"There is no dataset {dataset_id!r} here, or it is private."
             title, status = "Dataset not found", 404
         except NotAuthenticated as e:
             sentence, title, status = e.message, "Not logged in", 401
-        return HttpResponse(status, pages.render_error(title, sentence).encode(), _HTML)
+        return HttpResponse(status, pages.render_error(title, sentence), _HTML)
 
 
 def error_response(e: GraphistryError) -> HttpResponse:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, Literal
@@ -57,7 +58,7 @@ class HttpRequest:
 
     def read(self, limit: int = JSON_BODY_LIMIT) -> bytes:
         """Return the whole body; raise TooLarge past ``limit`` bytes."""
-        data = self.body if isinstance(self.body, bytes) else self.body.read(limit + 1)
+        data = self.body if isinstance(self.body, bytes) else _read_up_to(self.body, limit + 1)
         if len(data) > limit:
             raise TooLarge(f"The request body is over {limit} bytes; send tables through the upload routes.")
         return bytes(data)
@@ -65,6 +66,15 @@ class HttpRequest:
     def stream(self) -> BinaryIO:
         """Return the body as a binary stream."""
         return io.BytesIO(self.body) if isinstance(self.body, bytes) else self.body
+
+
+def _read_up_to(stream: BinaryIO, size: int) -> bytes:
+    """Read until ``size`` bytes or the end; one call may give less, as a socket does."""
+    parts = []
+    while size > 0 and (part := stream.read(size)):
+        parts.append(part)
+        size -= len(part)
+    return b"".join(parts)
 
 
 @dataclass(frozen=True)
@@ -104,7 +114,7 @@ class Fields:
         if not raw.strip() and optional:
             return cls({})
         try:
-            values = json.loads(raw)
+            values = json.loads(raw, parse_constant=_refuse_number, parse_float=_finite)
         except (ValueError, RecursionError) as e:
             reason = "it is empty" if not raw.strip() else str(e)
             raise BadRequest(f"The body must be a JSON object, but it does not parse: {reason}.") from e
@@ -123,6 +133,8 @@ class Fields:
         value = self.values.get(name)
         if value is not None and not isinstance(value, str):
             raise BadRequest(f"The field '{name}' must be a string, not {_json_kind(value)}.")
+        if value is not None and not _is_unicode(value):
+            raise BadRequest(f"The field '{name}' holds half of a surrogate pair, which is not Unicode text.")
         return value
 
     def choice(self, name: str, allowed: tuple[str, ...], default: str) -> str:
@@ -160,6 +172,25 @@ class Fields:
         if not isinstance(value, bool):
             raise BadRequest(f"The field '{name}' must be true or false, not {_json_kind(value)}.")
         return value
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _refuse_number(text: str) -> float:
+    raise ValueError(f"{text} is not a JSON number")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        _refuse_number(text)
+    return value
 
 
 def _json_kind(value: Any) -> str:

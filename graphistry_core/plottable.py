@@ -67,7 +67,9 @@ class Plottable:
 
     def __repr__(self) -> str:
         def size(table: Any) -> str:
-            return "none" if table is None else f"{frames.num_rows(table)} x {len(frames.column_names(table))}"
+            if table is None or not frames.is_table(table):
+                return "none" if table is None else f"no table but {type(table).__name__}"
+            return f"{frames.num_rows(table)} x {len(frames.column_names(table))}"
 
         ends = f"{self._source!r} -> {self._destination!r}"
         return f"<Plottable edges: {size(self._edges)} ({ends}), nodes: {size(self._nodes)} ({self._node!r})>"
@@ -157,7 +159,7 @@ class Plottable:
         g = self.bind(source=source, destination=destination, edge=edge)
         if callable(edges) and not frames.is_table(edges):
             edges = edges(g, *args, **kwargs)
-        return g._with(edges=edges, **dict.fromkeys(_IDS))
+        return g._with(edges=_kept(edges), **dict.fromkeys(_IDS))
 
     def nodes(self, nodes: Any, node: str | None = None, *args: Any, **kwargs: Any) -> Plottable:
         """Return a copy with this node table (or the table that a callable makes of the graph).
@@ -167,7 +169,7 @@ class Plottable:
         g = self.bind(node=node)
         if callable(nodes) and not frames.is_table(nodes):
             nodes = nodes(g, *args, **kwargs)
-        return g._with(nodes=nodes, **dict.fromkeys(_IDS))
+        return g._with(nodes=_kept(nodes), **dict.fromkeys(_IDS))
 
     def name(self, name: str) -> Plottable:
         """Return a copy with this upload name; forgets the dataset id."""
@@ -329,13 +331,18 @@ class Plottable:
         return self._client
 
 
+def _kept(table: Any) -> Any:
+    """Return a table that can be read more than once: a stream is read now, everything else stays as it is."""
+    return frames.to_arrow(table) if frames.is_one_shot(table) else table
+
+
 def _with_guessed_tables(g: Plottable, nodes: Any, edges: Any) -> Plottable:
     guessed: dict[str, str] = {}
     if edges is not None:
         g = g.edges(edges)
         if g._source is None or g._destination is None:
-            source, destination = guess_ends(frames.column_names(g._edges))
-            guessed |= {"source": g._source or source, "destination": g._destination or destination}
+            source, destination = guess_ends(frames.column_names(g._edges), g._source, g._destination)
+            guessed |= {"source": source, "destination": destination}
     if nodes is not None:
         g = g.nodes(nodes)
         if g._node is None:

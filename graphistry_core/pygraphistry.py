@@ -32,7 +32,7 @@ class GraphistryClient:
 
     # --- configuration and login ---
 
-    def register(  # noqa: C901 - one branch per way to log in
+    def register(  # noqa: C901, PLR0912 - one branch per way to log in
         self,
         key: str | None = None,
         username: str | None = None,
@@ -87,7 +87,7 @@ class GraphistryClient:
             session.store_token_creds_in_memory = to_bool(store_token_creds_in_memory)
         elif token is not None:
             session.store_token_creds_in_memory = False
-        if username and password is not None:
+        if username is not None and password is not None:
             self.login(username, password, org_name)
             self.refresh()
         elif personal_key_id and personal_key_secret:
@@ -270,7 +270,7 @@ class GraphistryClient:
         self, edges: Any, source: str | None = None, destination: str | None = None, *args: Any, **kwargs: Any
     ) -> Plottable:
         """Start a graph from an edge table; see :meth:`Plottable.edges`."""
-        return self._graph().edges(edges, source, destination, None, *args, **kwargs)
+        return self._graph().edges(edges, source, destination, *args, **kwargs)
 
     def nodes(self, nodes: Any, node: str | None = None, *args: Any, **kwargs: Any) -> Plottable:
         """Start a graph from a node table; see :meth:`Plottable.nodes`."""
@@ -375,9 +375,9 @@ class GraphistryClient:
 def _check_credentials(
     username: str | None, password: str | None, key_id: str | None, key_secret: str | None, token: str | None
 ) -> None:
-    if username and password is None:
+    if username is not None and password is None:
         raise BadRequest("Error: username exists but missing password")
-    if password and username is None:
+    if password is not None and username is None:
         raise BadRequest("Error: password exist but missing username")
     if key_id and not key_secret:
         raise BadRequest("Error: personal key id exists but missing personal key secret")

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import lzma
 import os
+import re
+import warnings
+import zlib
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +27,10 @@ _SUFFIXES = {
     ".parquet": "parquet", ".pq": "parquet", ".orc": "orc",
     ".arrow": "arrow", ".feather": "arrow", ".ipc": "arrow",
 }  # fmt: skip
-_COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ".zip")
+_COMPRESSED = (".gz", ".bz2", ".xz")
+_LINE_END = re.compile(r"\r\n|\r|\n")
+_LEADING_ZERO = re.compile(r"(?m)(?:^|[\s,;|\"])0\d+(?=[\s,;|\"]|$)")
+_BLANKS_SEPARATE = (".txt", ".edges", ".edgelist", ".el", "")
 
 
 def read_file(path: str | os.PathLike[str]) -> pa.Table:
@@ -33,35 +44,47 @@ def read_file(path: str | os.PathLike[str]) -> pa.Table:
     suffix = Path(where.stem).suffix if where.suffix.lower() in _COMPRESSED else where.suffix
     kind = _SUFFIXES.get(suffix.lower(), "csv")
     try:
-        return parse(where, kind)
+        return parse(where, kind, blanks_separate=suffix.lower() in _BLANKS_SEPARATE)
     except OSError as e:
         raise InvalidTable(f"{where} cannot be read: {e.strerror or e}.") from e
     except InvalidTable as e:
         raise InvalidTable(f"{where}: {e.message}") from e
 
 
-def parse(path: Path, kind: str) -> pa.Table:
+def parse(path: Path, kind: str, *, blanks_separate: bool = False) -> pa.Table:
     """Read a table of a given type ('arrow', 'csv', 'json', 'parquet', 'orc') from a file on disk.
 
-    The bytes are not trusted: Arrow data is fully validated. Raises InvalidTable with the reason.
+    The bytes are not trusted: Arrow data is fully validated. ``blanks_separate``: in a text table without any other
+    separator blanks are one. Raises InvalidTable with the reason. Do not give it ORC from outside: the ORC library
+    can end the process on damaged files.
     """
     import pyarrow as pa
 
-    readers = {"arrow": _read_arrow, "csv": _read_text, "json": _read_json, "parquet": _read_parquet, "orc": _read_orc}
+    readers: dict[str, Callable[[Path], pa.Table]] = {
+        "arrow": _read_arrow,
+        "csv": partial(_read_text, blanks_separate=blanks_separate),
+        "json": _read_json,
+        "parquet": _read_parquet,
+        "orc": _read_orc,
+    }
     try:
         table = readers[kind](path)
         table.validate(full=True)
     except InvalidTable:
         raise
-    except (pa.ArrowException, ValueError, TypeError, EOFError, OverflowError) as e:
-        reason = " ".join(str(e).split())[:300] or type(e).__name__
-        raise InvalidTable(f"the content is not a valid {kind} table ({reason}).") from e
     except OSError as e:
-        if e.errno is not None:  # the file itself; without an errno pyarrow means the content
+        if e.errno is not None:  # the file itself; without an errno pyarrow and gzip mean the content
             raise
-        raise InvalidTable(f"the content is not a valid {kind} table ({' '.join(str(e).split())[:300]}).") from e
+        raise _not_a_table(kind, e) from e
+    except (pa.ArrowException, ValueError, TypeError, EOFError, OverflowError, lzma.LZMAError, zlib.error) as e:
+        raise _not_a_table(kind, e) from e
     refuse_duplicates(table.column_names)
     return table
+
+
+def _not_a_table(kind: str, e: Exception) -> InvalidTable:
+    reason = " ".join(str(e).split())[:300] or type(e).__name__
+    return InvalidTable(f"the content is not a valid {kind} table ({reason}).")
 
 
 def _read_arrow(path: Path) -> pa.Table:
@@ -109,37 +132,53 @@ def _read_orc(path: Path) -> pa.Table:
         return orc.read_table(source)
 
 
+_JSON_SHAPES = "JSON must be an array of objects, an object of arrays (one per column), or one object per line."
+
+
 def _read_json(path: Path) -> pa.Table:
     """Records, a columnar object, or JSON lines."""
-    import orjson
     import pyarrow as pa
 
-    raw = _open_bytes(path)
-    try:
-        document = orjson.loads(raw)
-    except orjson.JSONDecodeError:
-        document = [orjson.loads(line) for line in raw.splitlines() if line.strip()]
-    if isinstance(document, list) and all(isinstance(row, dict) for row in document):
-        names = list(dict.fromkeys(name for row in document for name in row))
-        columns = {name: [row.get(name) for row in document] for name in names}
-    elif isinstance(document, dict):
-        # The Node client adds these two to the columns it was given.
-        drop = {name for name in ("agent_name", "agent_version") if isinstance(document.get(name), str)}
-        columns = {name: values for name, values in document.items() if name not in drop}
-        columns = {n: list(v.values()) if isinstance(v, dict) else v for n, v in columns.items()}
-        if not all(isinstance(values, list) for values in columns.values()):
-            raise InvalidTable("JSON must be an array of objects, or an object of arrays (one per column).")
-    else:
-        raise InvalidTable("JSON must be an array of objects, or an object of arrays (one per column).")
-    import pandas as pd
-
+    columns = _json_columns(_open_bytes(path).removeprefix(b"\xef\xbb\xbf").strip())
     lengths = {name: len(values) for name, values in columns.items()}
     if len(set(lengths.values())) > 1:
         raise InvalidTable(f"the JSON columns differ in length: {lengths}.")
     try:
         return pa.table(columns)
     except pa.ArrowException:
+        import pandas as pd
+
         return to_arrow(pd.DataFrame({name: pd.Series(values, dtype=object) for name, values in columns.items()}))
+
+
+def _json_columns(raw: bytes) -> dict[str, list[Any]]:
+    import orjson
+
+    if not raw:
+        raise InvalidTable("the content is empty, not JSON.")
+    try:
+        document = orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        lines = raw.splitlines()
+        if len(lines) < 2:
+            raise
+        document = [orjson.loads(line) for line in lines if line.strip()]
+    if isinstance(document, dict) and not any(isinstance(value, list | dict) for value in document.values()):
+        document = [document]
+    if isinstance(document, list) and all(isinstance(row, dict) for row in document):
+        names = list(dict.fromkeys(name for row in document for name in row))
+        return {name: [row.get(name) for row in document] for name in names}
+    if not isinstance(document, dict):
+        raise InvalidTable(_JSON_SHAPES)
+    # The Node client adds these two to the columns it was given.
+    drop = {name for name in ("agent_name", "agent_version") if isinstance(document.get(name), str)}
+    columns = {name: values for name, values in document.items() if name not in drop}
+    if columns and all(isinstance(values, dict) for values in columns.values()):  # pandas' orient="columns"
+        index = list(dict.fromkeys(key for values in columns.values() for key in values))
+        return {name: [values.get(key) for key in index] for name, values in columns.items()}
+    if not all(isinstance(values, list) for values in columns.values()):
+        raise InvalidTable(_JSON_SHAPES)
+    return columns
 
 
 def _open_bytes(path: Path) -> bytes:
@@ -161,11 +200,7 @@ def _open_bytes(path: Path) -> bytes:
         return bytes(source.read())
 
 
-def _read_text(path: Path) -> pa.Table:
-    import io
-
-    import pandas as pd
-
+def _read_text(path: Path, *, blanks_separate: bool) -> pa.Table:
     raw = _open_bytes(path)
     if not raw.strip():
         raise InvalidTable("the content is empty: a text table needs at least a header line.")
@@ -174,26 +209,66 @@ def _read_text(path: Path) -> pa.Table:
     except UnicodeDecodeError as e:
         raise InvalidTable(f"the text is not UTF-8 (byte {e.start}); save it as UTF-8.") from e
     text = _without_heading_comments(text)
-    first = next((line for line in text[:100_000].splitlines() if line.strip()), "")
-    separator = next((mark for mark in ("\t", ",", ";", "|") if mark in first), r"\s+")
-    fields = first.split() if separator == r"\s+" else first.split(separator)
-    headless = bool(fields) and all(_is_number(value) for value in fields)
-    names = [*("source", "destination")[: len(fields)], *(f"column{i}" for i in range(3, len(fields) + 1))]
-    frame = pd.read_csv(
-        io.StringIO(text),
-        sep=separator,
-        header=None if headless else 0,
-        names=names if headless else None,
-        skipinitialspace=True,
-        low_memory=False,
-    )
+    first = next((line for line in _LINE_END.split(text[:1_000_000]) if line.strip()), "")
+    separator = _separator(first, blanks_separate)
+    fields = first.split() if separator == r"\s+" else next(csv.reader([first], delimiter=separator), [])
+    fields = [field.strip() for field in fields]
+    if not fields:
+        raise InvalidTable("there is nothing but comments: a text table needs at least a header line.")
+    headless = any(fields) and all(_is_number(field) for field in fields if field)
+    if headless:
+        names = [*("source", "destination")[: len(fields)], *(f"column{i}" for i in range(3, len(fields) + 1))]
+    else:
+        refuse_duplicates([field for field in fields if field])
+        names = [field or f"column{i}" for i, field in enumerate(fields, start=1)]
+    frame = _parse_text(text, separator, names, headless)
+    if not fields[-1] and frame.shape[1] > 1 and frame[names[-1]].isna().all():
+        frame = frame.drop(columns=names[-1])  # every line ends with a separator
     return to_arrow(frame)
+
+
+def _parse_text(text: str, separator: str, names: list[str], headless: bool) -> Any:
+    import pandas as pd
+
+    def parse(**options: Any) -> Any:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)  # it warns where it drops fields
+            return pd.read_csv(
+                io.StringIO(text),
+                sep=separator,
+                header=None if headless else 0,
+                names=names,
+                index_col=False,
+                skipinitialspace=True,
+                keep_default_na=False,
+                na_values=["", "NaN", "nan"],  # and not "NA" or "None", which are names in somebody's graph
+                low_memory=False,
+                **options,
+            )
+
+    try:
+        if not _LEADING_ZERO.search(text):
+            return parse()
+        # 007 is a name, not a number: columns that hold such values stay text.
+        as_text = parse(dtype=str)
+        kept = [name for name in names if as_text[name].str.fullmatch(r"0\d+").any()]
+        return parse(dtype=dict.fromkeys(kept, str))
+    except pd.errors.ParserWarning as e:
+        raise InvalidTable(f"some lines have more fields than the {len(names)} columns {names}.") from e
+
+
+def _separator(line: str, blanks_separate: bool) -> str:
+    """Pick the separator that stands outside quotes in the first line."""
+    bare = re.sub(r'"[^"]*"', "", line)
+    found = next((mark for mark in ("\t", ",", ";", "|") if mark in bare), None)
+    return found or (r"\s+" if blanks_separate and bare.split()[1:] else ",")
 
 
 def _without_heading_comments(text: str) -> str:
     """Drop the ``#`` lines at the top; further down a ``#`` may begin a value."""
     while text.startswith("#"):
-        text = text[len(text.splitlines(keepends=True)[0]) :] if "\n" not in text[:4096] else text.partition("\n")[2]
+        end = _LINE_END.search(text)
+        text = text[end.end() :] if end else ""
     return text
 
 

@@ -29,7 +29,9 @@ def shared_data() -> Path:
 
 @pytest.fixture
 def edges() -> pd.DataFrame:
-    return pd.DataFrame({"s": ["a", "b", "c", "a"], "d": ["b", "c", "a", "é🙂"], "w": [1, 2, 3, 4], "x": [0.5, None, 2, 3]})
+    return pd.DataFrame(
+        {"s": ["a", "b", "c", "a"], "d": ["b", "c", "a", "é🙂"], "w": [1, 2, 3, 4], "x": [0.5, None, 2, 3]}
+    )
 
 
 @pytest.fixture

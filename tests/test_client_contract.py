@@ -99,13 +99,21 @@ class TestTasks:
 
     def test_a_string_is_the_body_itself(self, client, edges):
         g = client.edges(edges, "s", "d").upload()
-        assert g.python_remote_json("def task(g): return '{\"not\": \"parsed\"} é'") == '{"not": "parsed"} é'
+        assert g.python_remote_json('def task(g): return \'{"not": "parsed"} é\'') == '{"not": "parsed"} é'
 
     @pytest.mark.parametrize(
         ("source", "error", "sentence"),
         [
-            ("def task(g):\n    return g._edges['amount'].sum()", errors.TaskFailed, r"KeyError: 'amount' \(line 2: return"),
-            ("def task(g):\n    return {'n': g._edges['w'].sum()}", errors.ResultNotSerializable, r'result\["n"\] is numpy'),
+            (
+                "def task(g):\n    return g._edges['amount'].sum()",
+                errors.TaskFailed,
+                r"KeyError: 'amount' \(line 2: return",
+            ),
+            (
+                "def task(g):\n    return {'n': g._edges['w'].sum()}",
+                errors.ResultNotSerializable,
+                r'result\["n"\] is numpy',
+            ),
             ("import sys\ndef task(g): sys.exit(4)", errors.TaskFailed, r"SystemExit: 4 \(line 2"),
         ],
     )
@@ -156,7 +164,9 @@ class TestTasks:
     def test_unicode_everywhere(self, client):
         df = pd.DataFrame({"von 🙂": ["ä", "\u202e"], "nach\nzwei": ["日本", ""], "'\"": ["<b>", "&"]})
         g = client.edges(df, "von 🙂", "nach\nzwei").name("<script>é</script>").upload()
-        out = g.python_remote_json("def task(g): return {'é': g._edges.values.tolist(), 'b': [g._source, g._destination]}")
+        out = g.python_remote_json(
+            "def task(g): return {'é': g._edges.values.tolist(), 'b': [g._source, g._destination]}"
+        )
         assert out == {"é": df.values.tolist(), "b": ["von 🙂", "nach\nzwei"]}
 
     def test_pygraphistrys_own_plottable_is_accepted_as_a_result(self, client, edges):

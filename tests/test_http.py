@@ -169,7 +169,9 @@ class TestLogin:
     def test_switching_to_any_organization(self, api):
         assert api.ok("POST", "/api/v2/o/any-org/switch/", data={"slug": "any-org"})["status"] == "OK"
 
-    @pytest.mark.parametrize("body", [{}, {"username": "u"}, {"username": 1, "password": "p"}, {"username": "", "password": ""}])
+    @pytest.mark.parametrize(
+        "body", [{}, {"username": "u"}, {"username": 1, "password": "p"}, {"username": "", "password": ""}]
+    )
     def test_incomplete_logins_are_400(self, api, body):
         api.refused(400, "POST", "/api-token-auth/", json=body, token="")
 
@@ -271,6 +273,8 @@ class TestBodies:
     def test_unknown_routes_and_methods(self, api):
         api.refused(404, "GET", "/api/v3/nothing", "no route")
         api.refused(404, "GET", "/", "no route")
+        api.refused(501, "POST", "/api/v2/etl/datasets/x/gfql/all", "GFQL is not implemented")
+        api.refused(501, "POST", "/api/v2/o/lab/sso/oidc/login/", "SSO is not implemented")
         api.refused(405, "DELETE", "/api-token-auth/", "use POST")
 
     def test_chunked_bodies_are_taken(self, api, df):
@@ -328,7 +332,9 @@ class TestIds:
 def broken_tables():
     good = arrow(pd.DataFrame({"s": ["a"] * 1000, "d": ["b"] * 1000}))
     offsets = pa.Array.from_buffers(
-        pa.large_string(), 2, [None, pa.py_buffer(np.array([0, 10**9, 3], dtype="int64").tobytes()), pa.py_buffer(b"abc")]
+        pa.large_string(),
+        2,
+        [None, pa.py_buffer(np.array([0, 10**9, 3], dtype="int64").tobytes()), pa.py_buffer(b"abc")],
     )
     return {
         "empty": b"",
@@ -338,7 +344,18 @@ def broken_tables():
         "truncated": good[: len(good) // 2],
         "without its tail": good[:-10],
         "offsets out of bounds": arrow(pa.table({"s": offsets, "d": offsets})),
-        "not UTF-8": arrow(pa.table({"s": pa.Array.from_buffers(pa.utf8(), 1, [None, pa.py_buffer(np.array([0, 2], "int32").tobytes()), pa.py_buffer(b"\xff\xff")]), "d": ["a"]})),
+        "not UTF-8": arrow(
+            pa.table(
+                {
+                    "s": pa.Array.from_buffers(
+                        pa.utf8(),
+                        1,
+                        [None, pa.py_buffer(np.array([0, 2], "int32").tobytes()), pa.py_buffer(b"\xff\xff")],
+                    ),
+                    "d": ["a"],
+                }
+            )
+        ),
         "two columns of one name": arrow(pa.Table.from_arrays([pa.array([1]), pa.array([2])], names=["s", "s"])),
         "csv": b"s,d\n1,2\n",
         "json": b'{"s": [1], "d": [2]}',
@@ -413,11 +430,17 @@ class TestTables:
 
     def test_other_file_types(self, api):
         csv = b"s,d\na,b\n"
-        for kind, body in (("csv", csv), ("json", b'[{"s": "a", "d": "b"}]'), ("json", b'{"s":["a"],"d":["b"],"agent_name":"x"}')):
+        for kind, content in (
+            ("csv", csv),
+            ("json", b'[{"s": "a", "d": "b"}]'),
+            ("json", b'{"s":["a"],"d":["b"],"agent_name":"x"}'),
+        ):
             file_id = api.ok("POST", "/api/v2/files/", json={"file_type": kind})["file_id"]
-            body = api.ok("POST", f"/api/v2/upload/files/{file_id}", data=body)
+            body = api.ok("POST", f"/api/v2/upload/files/{file_id}", data=content)
             assert body["tables_schemas"][0]["num_cols"] == 2
-        api.refused(400, "POST", "/api/v2/files/", "must be one of arrow", json={"file_type": "xls"})
+        api.refused(400, "POST", "/api/v2/files/", "must be one of arrow", json={"file_type": "exe"})
+        api.refused(501, "POST", "/api/v2/files/", "not supported here yet", json={"file_type": "xls"})
+        api.refused(501, "POST", f"/api/v2/upload/datasets/{api.dataset()}/edges/orc", "orc", data=b"ORC")
 
 
 class TestTaskAnswers:
@@ -461,20 +484,23 @@ class TestTaskAnswers:
 
         dataset_id = api.dataset(df)
         answers = []
-        source = "import time\ndef task(g):\n    time.sleep(0.6)\n    return {'n': len(g._edges), 's': g._edges['s'].tolist()}"
+        source = "import time\ndef task(g):\n    time.sleep(0.6)\n    return {'s': g._edges['s'].tolist()}"
         thread = threading.Thread(target=lambda: answers.append(api.run(dataset_id, source)))
         thread.start()
         time.sleep(0.3)
         api.ok("DELETE", f"/api/v2/datasets/{dataset_id}/")
         thread.join()
-        assert answers[0].json() == {"n": 2, "s": ["a", "b"]}
+        assert answers[0].json() == {"s": ["a", "b"]}
         assert api.run(dataset_id, source).status_code == 404
 
 
 class TestPage:
     def test_it_says_what_the_dataset_holds_and_escapes(self, api):
         df = pd.DataFrame({"<b>s</b>": ["a"], "d": ["b"]})
-        body = {"edge_encodings": {"bindings": {"source": "<b>s</b>", "destination": "d"}}, "name": "<script>x</script>"}
+        body = {
+            "edge_encodings": {"bindings": {"source": "<b>s</b>", "destination": "d"}},
+            "name": "<script>x</script>",
+        }
         dataset_id = api.ok("POST", "/api/v2/upload/datasets/", json=body)["data"]["dataset_id"]
         api.ok("POST", f"/api/v2/upload/datasets/{dataset_id}/edges/arrow", data=arrow(df))
         page = requests.get(f"{api.url}/graph/graph.html?dataset={dataset_id}&type=arrow&info=true", timeout=9)

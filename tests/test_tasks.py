@@ -173,7 +173,12 @@ class TestFaults:
         def annotated(g: pd.DataFrame):
             return {"n": 1}
 
-        for task, name in ((uses_a_global, "threshold"), (uses_a_closure, "limit"), (decorated, "functools"), (annotated, "pd")):
+        for task, name in (
+            (uses_a_global, "threshold"),
+            (uses_a_closure, "limit"),
+            (decorated, "functools"),
+            (annotated, "pd"),
+        ):
             with pytest.raises(InvalidTask, match=f"name '{name}' is not defined in the shipped source"):
                 run_task(task, graph)
 
@@ -204,7 +209,7 @@ class TestFaults:
             """Say 'def count_edges' once more."""
             import math
 
-            def half(n: "int") -> int:
+            def half(n: int) -> int:
                 total: NotEvaluated = n  # noqa: F821
                 return total // 2
 
@@ -256,7 +261,9 @@ class TestSources:
 
     def test_a_file_is_shipped_whole(self, graph, tmp_path):
         path = tmp_path / "work.py"
-        path.write_text("LIMIT = 2\ndef task(g):\n    return {'n': LIMIT}\nif __name__ == '__main__':\n    raise SystemExit")
+        path.write_text(
+            "LIMIT = 2\ndef task(g):\n    return {'n': LIMIT}\nif __name__ == '__main__':\n    raise SystemExit"
+        )
         assert run_task(path, graph) == run_task(str(path), graph) == {"n": 2}
 
     def test_a_missing_file_is_named(self, graph, tmp_path):
@@ -339,7 +346,9 @@ class TestRunTask:
         assert edges["s"].tolist()[0] == "a"
 
     def test_output_goes_to_stderr(self, graph, capsys):
-        run_source("import sys\ndef task(g):\n    print('out')\n    print('err', file=sys.stderr)\n    return {}", graph)
+        run_source(
+            "import sys\ndef task(g):\n    print('out')\n    print('err', file=sys.stderr)\n    return {}", graph
+        )
         captured = capsys.readouterr()
         assert captured.out == ""
         assert captured.err == "out\nerr\n"
@@ -399,7 +408,7 @@ class TestRunTask:
         import graphistry_core.executors.task as module
 
         monkeypatch.setattr(module, "find_spec", lambda name: None)
-        source = "import graphistry\nfrom graphistry.plottable import Plottable\ndef task(g): return {'n': graphistry.__name__}"
+        source = "import graphistry, graphistry.plottable\ndef task(g): return {'n': graphistry.__name__}"
         assert run_source(source, graph) == {"n": "graphistry_core"}
 
     def test_a_graph_is_needed(self):
@@ -408,7 +417,9 @@ class TestRunTask:
 
     def test_threads_do_not_mix_their_output(self, graph):
         data = GraphData.of(graph)
-        source = "import time\ndef task(g):\n    for _ in range(20):\n        print({n})\n        time.sleep(0.001)\n    return {{}}"
+        source = (
+            "import time\ndef task(g):\n    for _ in range(20):\n        print({n}), time.sleep(0.001)\n    return {{}}"
+        )
         logs = {}
 
         def work(n):

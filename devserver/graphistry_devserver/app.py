@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import logging
+import contextlib
+import io
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,7 +17,6 @@ from graphistry_core.messages import HttpRequest
 
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 _BY_STATUS: Mapping[int, type[GraphistryError]] = {404: NotFound, 405: MethodNotAllowed, 413: TooLarge}
-log = logging.getLogger("graphistry_core")
 
 
 def create_app(hub: Hub | None = None, **hub_options: Any) -> Flask:
@@ -52,12 +52,31 @@ def _request() -> HttpRequest:
         request.path,
         request.args.to_dict(),
         {name.lower(): value for name, value in request.headers.items()},
-        request.stream,
+        _Body(request.stream),
     )
+
+
+class _Body(io.RawIOBase):
+    """A request's body, whose faults are the sender's and are said as such."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def readable(self) -> bool:
+        """Say yes."""
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        """Read up to ``size`` bytes; raise BadRequest when the body ends early or its chunks are broken."""
+        try:
+            return bytes(self._stream.read(size))
+        except (HTTPException, OSError, ValueError) as e:
+            raise BadRequest("The body ended before its Content-Length, or its chunked encoding is broken.") from e
 
 
 def _drain() -> None:
     """Read what is left of a refused body, up to a bound: closing early would cut off the answer in a client."""
     left = 64 << 20
-    while left > 0 and (chunk := request.stream.read(1 << 20)):
-        left -= len(chunk)
+    with contextlib.suppress(HTTPException, OSError, ValueError):
+        while left > 0 and (chunk := request.stream.read(1 << 20)):
+            left -= len(chunk)

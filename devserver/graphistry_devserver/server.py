@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import os
 import threading
@@ -11,7 +12,8 @@ from typing import Any
 
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
-from graphistry_core.errors import ConfigError
+from graphistry_core.errors import BadRequest, ConfigError
+from graphistry_core.gateway import error_response
 from graphistry_core.hub import Hub
 
 from .app import create_app
@@ -22,12 +24,23 @@ _START_S = 10.0
 
 
 class _QuietHandler(WSGIRequestHandler):
-    """Serves HTTP/1.1 with kept connections, and does not log each request to stderr."""
+    """Serves HTTP/1.1, answers also what is no HTTP in JSON, and does not log each request to stderr."""
 
     protocol_version = "HTTP/1.1"
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         """Say nothing."""
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """Answer a request that never reaches the application: a bad request line, headers over the limits."""
+        said = error_response(BadRequest(f"The request is not valid HTTP: {message or code}."))
+        with contextlib.suppress(OSError):
+            self.send_response(code, message)
+            self.send_header("Content-Type", said.content_type)
+            self.send_header("Content-Length", str(len(said.body)))
+            self.send_header("Connection", "close")
+            self.end_headers()
+            self.wfile.write(said.body)
 
 
 def is_loopback(host: str) -> bool:
@@ -147,7 +160,8 @@ class DevServer:
             return
         self._server = self._thread = None
         self._port = self._port or int(server.port)
-        server.shutdown()
+        if thread is not None and thread.is_alive():
+            server.shutdown()  # would wait for ever for a thread that is gone
         if thread is not None:
             thread.join(_START_S)
         server.server_close()

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
 from .. import frames
+from ..encodings import BINDINGS
 from ..errors import BadRequest, BindingError, TaskError
 from ..plottable import Plottable
 from ..wire import FORMATS, OUTPUT_TYPES
@@ -81,14 +82,11 @@ class GraphData:
                 f"A task runs on a Plottable, not on a {type(g).__name__}: make one with "
                 "graphistry_core.edges(df, 'source_column', 'destination_column')."
             )
-        names = Plottable().__dict__.keys()
-        bindings = {
-            name: value
-            for name in _binding_names()
-            if f"_{name}" in names and (value := getattr(g, f"_{name}", None)) is not None
-        }
+        bound = ((name, getattr(g, f"_{name}", None)) for name in BINDINGS)
+        bindings = {name: str(column) for name, column in bound if column is not None}
+        # At rest, as a server stores them: a type that has no such form looks here as it will look there.
         tables = {
-            which: None if (table := getattr(g, f"_{which}")) is None else frames.to_arrow(table)
+            which: None if (table := getattr(g, f"_{which}")) is None else frames.at_rest(frames.to_arrow(table))
             for which in ("edges", "nodes")
         }
         ids = {name: getattr(g, f"_{name}", None) for name in ("dataset_id", "name", "description")}
@@ -124,17 +122,11 @@ class GraphData:
         return g
 
 
-def _binding_names() -> tuple[str, ...]:
-    from ..encodings import BINDINGS
-
-    return tuple(BINDINGS)
-
-
 def check_bindings(columns: list[str], which: str, bindings: Mapping[str, str]) -> None:
     """Raise BindingError when a bound source, destination or node column is not in its table."""
     for name in ("source", "destination") if which == "edges" else ("node",):
         column = bindings.get(name)
-        if column is not None and column not in columns:
+        if column is not None and str(column) not in columns:
             raise BindingError(
                 f"The {which} table has no column {column!r}, which is bound as {name}; it has {columns}."
             )

@@ -9,15 +9,16 @@ import traceback as tb
 from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
-from ..errors import BadRequest, InvalidTask, TaskError, TaskFailed
+from ..errors import BadRequest, GraphistryError, TaskError, TaskFailed
 from .contract import GraphData, Limits, Task, TaskResult
-from .logs import TaskOutput, captured
+from .logs import TaskOutput, captured, describe
 from .result import encode
-from .task import loaded, prepare
+from .task import compiled, function_of, loaded, prepare
 
 _SHOWN_FRAMES = 8
+_LONGEST_LINE = 200
 
 
 class InProcessExecutor:
@@ -51,23 +52,37 @@ class InProcessExecutor:
 
 
 def execute(task: Task, graph: GraphData, limits: Limits, output: TaskOutput) -> tuple[bytes, str]:
-    """Run a task in the current process and encode its value; raise TaskError."""
+    """Run a task in the current process and encode its value; raise TaskError and nothing else."""
     text = prepare(task.source)
-    g = graph.plottable(task.engine, task.plottable)
-    with contextlib.ExitStack() as stack:
-        with _failures(f"<task {task.run_id}>"):
-            function, _ = stack.enter_context(loaded(text, task.run_id))
+    filename = f"<task {task.run_id}>"
+    code = compiled(text, filename)
+    g = _build(task, graph)
+    with loaded(text, task.run_id) as module:
+        with _failures(filename):
+            exec(code, module.__dict__)  # noqa: S102
+        function = function_of(module)
+        with _failures(filename):
             value = function(g)
         # Still inside the task's module: encoding may call methods of classes it defined.
         return encode(value, task, limits, output)
+
+
+def _build(task: Task, graph: GraphData) -> Any:
+    try:
+        return graph.plottable(task.engine, task.plottable)
+    except GraphistryError as e:
+        raise TaskFailed(f"The graph of the task cannot be built: {e.message}") from e
+    except Exception as e:  # a library's word on values it has no form for
+        raise TaskFailed(f"The graph of the task cannot be built as {task.engine} frames: {describe(e)}") from e
 
 
 def _call_live(task: Task, graph: GraphData, start: float) -> TaskResult:
     assert task.function is not None
     code = getattr(task.function, "__code__", None)
     try:
+        g = _build(task, graph)
         with _failures(code.co_filename if code is not None else ""):
-            value = task.function(graph.plottable(task.engine, task.plottable))
+            value = task.function(g)
     except TaskError as e:
         return TaskResult(task.run_id, error=e.with_details(run_id=task.run_id))
     return TaskResult(task.run_id, value=value, duration_s=time.perf_counter() - start)
@@ -78,8 +93,6 @@ def _failures(filename: str) -> Iterator[None]:
     """Turn whatever the user's code raises into TaskFailed; Ctrl-C in the main thread stays Ctrl-C."""
     try:
         yield
-    except InvalidTask:
-        raise
     except KeyboardInterrupt:
         if threading.current_thread() is threading.main_thread():
             raise
@@ -90,28 +103,22 @@ def _failures(filename: str) -> Iterator[None]:
 
 def failure(e: BaseException, filename: str) -> TaskFailed:
     """Describe an exception: the innermost line of the user's own source first, library frames folded."""
-    summary = tb.extract_tb(e.__traceback__)
+    said, name = describe(e), type.__getattribute__(type(e), "__name__")
+    try:
+        summary = tb.extract_tb(e.__traceback__)
+    except Exception:  # noqa: BLE001 - an exception may lie about its own traceback
+        return TaskFailed(said, type=name, traceback=said)
     own = [frame for frame in summary if frame.filename == filename]
     at = own[-1] if own else None
-    said = describe(e)
-    where = f" (line {at.lineno}: {(at.line or '').strip()})" if at is not None else ""
+    where = f" (line {at.lineno}: {(at.line or '').strip()[:_LONGEST_LINE]})" if at is not None else ""
     column = None if at is None or at.colno is None else at.colno + 1
     return TaskFailed(
         said + where,
         line=None if at is None else at.lineno,
         column=column,
-        type=type(e).__name__,
+        type=name,
         traceback=_fold(summary, filename) + said,
     )
-
-
-def describe(e: BaseException) -> str:
-    """Return ``Type: text`` of an exception, even of one whose ``__str__`` raises."""
-    try:
-        text = str(e)
-    except BaseException as broken:  # noqa: BLE001 - even its own text may be broken
-        text = f"<its text cannot be shown: {type(broken).__name__}>"
-    return f"{type(e).__name__}: {text}" if text else type(e).__name__
 
 
 def _fold(summary: tb.StackSummary, filename: str) -> str:
@@ -121,7 +128,7 @@ def _fold(summary: tb.StackSummary, filename: str) -> str:
     for own, run in groupby(summary[first_own:], key=lambda frame: frame.filename == filename):
         frames = list(run)
         if own:
-            lines = [f"  line {f.lineno}, in {f.name}: {(f.line or '').strip()}\n" for f in frames]
+            lines = [f"  line {f.lineno}, in {f.name}: {(f.line or '').strip()[:_LONGEST_LINE]}\n" for f in frames]
             if len(lines) > 2 * _SHOWN_FRAMES:
                 left_out = f"  … {len(lines) - 2 * _SHOWN_FRAMES} more frames of the task …\n"
                 lines = [*lines[:_SHOWN_FRAMES], left_out, *lines[-_SHOWN_FRAMES:]]

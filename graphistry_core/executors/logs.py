@@ -1,42 +1,61 @@
-"""What a task prints, told apart from what everybody else in the process prints. Imports nothing of ours."""
+"""What a task says: its output, told apart from everybody else's, and its exceptions. Imports nothing of ours."""
 
 from __future__ import annotations
 
 import contextlib
+import io
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextvars import ContextVar
 from typing import Any, TextIO
 
+_LONGEST_TEXT = 10_000
+
+
+def describe(e: BaseException) -> str:
+    """Return ``Type: text`` of an exception, even of one whose ``__str__`` raises; long texts are cut."""
+    name = str(type.__getattribute__(type(e), "__name__"))
+    try:
+        text = str(e)
+    except BaseException as broken:  # noqa: BLE001 - even its own text may be broken
+        text = f"<its text cannot be shown: {type.__getattribute__(type(broken), '__name__')}>"
+    if len(text) > _LONGEST_TEXT:
+        text = f"{text[:_LONGEST_TEXT]} … ({len(text)} characters)"
+    return f"{name}: {text}" if text else name
+
 
 class TaskOutput:
-    """The text of one task's stdout and stderr in order, up to a cap in MiB, then marked as cut."""
+    """The text of one task's stdout and stderr in order, up to a cap in MiB of UTF-8, then marked as cut."""
 
     def __init__(self, cap_mb: float, echo: TextIO | None = None) -> None:
         self._left = int(cap_mb * (1 << 20))
         self._parts: list[str] = []
         self._echo = echo
+        self._lock = threading.Lock()
         self._cut = False
 
     def write(self, text: str) -> None:
         """Add text; past the cap it is dropped, here and on the echo."""
-        if self._cut:
-            return
-        if len(text) > self._left:
-            text, self._cut = text[: self._left], True
-            text += "\n[output cut here: the cap is reached]\n"
-        self._left -= len(text)
-        self._parts.append(text)
-        if self._echo is not None:
-            self._echo.write(text)
+        with self._lock:
+            if self._cut:
+                return
+            raw = text.encode("utf-8", "surrogatepass")
+            if len(raw) > self._left:
+                text, self._cut = raw[: self._left].decode("utf-8", "ignore"), True
+                text += "\n[output cut here: the cap is reached]\n"
+            self._left -= len(raw)
+            self._add(text)
 
     def note(self, text: str) -> None:
         """Add a line of our own, marked as such; never dropped."""
-        line = f"[graphistry-core] {text}\n"
-        self._parts.append(line)
+        with self._lock:
+            self._add(f"[graphistry-core] {text}\n")
+
+    def _add(self, text: str) -> None:
+        self._parts.append(text)
         if self._echo is not None:
-            self._echo.write(line)
+            self._echo.write(text.encode("utf-8", "replace").decode())
 
     @property
     def text(self) -> str:
@@ -47,25 +66,51 @@ class TaskOutput:
 _current: ContextVar[TaskOutput | None] = ContextVar("graphistry_core_task_output", default=None)
 
 
+class _Bytes(io.RawIOBase):
+    """The ``buffer`` of a router."""
+
+    def __init__(self, router: _Router) -> None:
+        self._router = router
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        raw = bytes(data)
+        self._router.write(raw.decode("utf-8", "replace"))
+        return len(raw)
+
+
 class _Router:
     """Stands in for sys.stdout or sys.stderr while tasks run, and sends each writer to its own place."""
 
     def __init__(self, original: TextIO) -> None:
-        self._original = original
+        self.original = original
 
     def write(self, text: str) -> int:
+        if not isinstance(text, str):
+            raise TypeError(f"write() argument must be str, not {type(text).__name__}")
         output = _current.get()
         if output is None:
-            return self._original.write(text)
+            return self.original.write(text)
         output.write(text)
         return len(text)
 
-    def writelines(self, lines: Any) -> None:
+    def writelines(self, lines: Iterable[str]) -> None:
         for line in lines:
             self.write(line)
 
+    @property
+    def buffer(self) -> Any:
+        return _Bytes(self) if _current.get() is not None else self.original.buffer
+
+    def close(self) -> None:
+        """Close nothing for a task: the stream is everybody's."""
+        if _current.get() is None:
+            self.original.close()
+
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._original, name)
+        return getattr(self.original, name)
 
 
 class _Routers:
@@ -103,6 +148,9 @@ _routers = _Routers()
 @contextlib.contextmanager
 def captured(cap_mb: float, echo: TextIO | None = None) -> Iterator[TaskOutput]:
     """Collect what this thread prints while the block runs; other threads print as before."""
+    while isinstance(echo, _Router):  # sys.stderr of a caller beside or above whom another task runs
+        outer = _current.get()
+        echo = outer._echo if outer is not None else echo.original
     output = TaskOutput(cap_mb, echo)
     _routers.enter()
     token = _current.set(output)

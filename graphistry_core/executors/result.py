@@ -21,7 +21,7 @@ from .. import frames, wire
 from ..errors import GraphistryError, MalformedAnswer, ResultNotSerializable, ResultTooLarge
 from ..messages import JSON_TYPE, HttpResponse
 from .contract import Limits, Task
-from .logs import TaskOutput
+from .logs import TaskOutput, describe
 
 if TYPE_CHECKING:
     pass
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 def encode(value: Any, task: Task, limits: Limits, output: TaskOutput) -> tuple[bytes, str]:
     """Return (body, content type) of a task's value.
 
-    Raises ResultNotSerializable naming the path and the fix, or ResultTooLarge naming the cap.
+    Raises ResultNotSerializable naming the path and the fix, or ResultTooLarge naming the cap, and nothing else.
     """
     try:
         body, content_type = _encode(value, task, output)
@@ -40,8 +40,10 @@ def encode(value: Any, task: Task, limits: Limits, output: TaskOutput) -> tuple[
         raise
     except (RecursionError, MemoryError) as e:
         raise ResultNotSerializable(f"The result cannot be encoded: {type(e).__name__}; it nests too deeply.") from e
-    except GraphistryError as e:
-        raise ResultNotSerializable(f"The result cannot be encoded: {e.message}") from e
+    except Exception as e:
+        # A task's value is its own code: its properties, its __repr__, its library's limits can raise anything.
+        said = e.message if isinstance(e, GraphistryError) else describe(e)
+        raise ResultNotSerializable(f"The result cannot be encoded as {task.format}: {said}") from e
     cap = int(limits.result_mb * (1 << 20))
     if len(body) > cap:
         raise ResultTooLarge(
@@ -54,10 +56,10 @@ def encode(value: Any, task: Task, limits: Limits, output: TaskOutput) -> tuple[
 def _encode(value: Any, task: Task, output: TaskOutput) -> tuple[bytes, str]:
     if task.output_type == "json":
         if isinstance(value, str):
-            return value.encode("utf-8", "surrogatepass"), wire.TEXT_TYPE
+            return str.encode(value, "utf-8", "surrogatepass"), wire.TEXT_TYPE
         return to_json(value, output, lenient=task.lenient_json), JSON_TYPE
     if task.output_type == "all":
-        tables = {which: _table_of(value, which) for which in ("nodes", "edges")}
+        tables = {which: _table_of(value, which, "all") for which in ("nodes", "edges")}
         if task.format == "json":
             parts = [f'"{which}":'.encode() + _records(table) for which, table in tables.items()]
             return b"{" + b",".join(parts) + b"}", JSON_TYPE
@@ -72,8 +74,9 @@ def _is_graph(value: Any) -> bool:
     return hasattr(value, "_edges") and hasattr(value, "_nodes")
 
 
-def _table_of(value: Any, output_type: str) -> Any:
+def _table_of(value: Any, output_type: str, asked: str | None = None) -> Any:
     """Pick the table that an output type asks for from a task's value; None when the graph has none."""
+    asked = asked or output_type
     if output_type == "table":
         if frames.is_table(value):
             return value
@@ -84,14 +87,17 @@ def _table_of(value: Any, output_type: str) -> Any:
             )
     else:
         if _is_graph(value):
-            return getattr(value, f"_{output_type}")
+            table = getattr(value, f"_{output_type}")
+            if table is None or frames.is_table(table):
+                return table
+            raise ResultNotSerializable(f"The {output_type} of the returned graph are no table but {_kind(table)}.")
         if isinstance(value, Mapping) and value.keys() <= {"nodes", "edges"} and value:
             table = value.get(output_type)
             if table is None or frames.is_table(table):
                 return table
     wanted = "a DataFrame" if output_type == "table" else "a graph (such as g itself)"
     raise ResultNotSerializable(
-        f"output_type={output_type!r} needs {wanted}, but the task returned {_kind(value)}: return that, or ask for "
+        f"output_type={asked!r} needs {wanted}, but the task returned {_kind(value)}: return that, or ask for "
         "output_type='json'."
     )
 
@@ -102,7 +108,7 @@ def _shape(value: Any) -> Any:
     counts = [
         (kind, frames.num_rows(table), len(frames.column_names(table)))
         for kind in ("nodes", "edges")
-        if (table := _table_of(value, kind)) is not None
+        if (table := _table_of(value, kind, "shape")) is not None
     ]
     return pd.DataFrame(counts, columns=["kind", "rows", "cols"])
 
@@ -123,7 +129,7 @@ def _parquet(table: Any) -> bytes:
 
 
 def _csv(table: Any) -> bytes:
-    text = _with_named_index(_pandas(table)).to_csv(index=False)
+    text = _flat(_pandas(table)).to_csv(index=False)
     return str(text).encode("utf-8", "surrogatepass")
 
 
@@ -131,10 +137,17 @@ def _pandas(table: Any) -> Any:
     return table if frames.library_of(table) == "pandas" else frames.to_pandas(frames.to_arrow(table))
 
 
-def _with_named_index(df: Any) -> Any:
-    """Turn a named index (as group-by leaves one) into columns; formats without an index would lose it."""
+def _flat(df: Any) -> Any:
+    """Turn a named index (as group-by leaves one) into columns, and column names into text.
+
+    Formats without an index would lose the one; several levels of names would become rows of their own.
+    """
     names = [name for name in df.index.names if name is not None]
-    return df.reset_index() if names and not set(names) & set(df.columns) else df
+    if names and not set(names) & set(df.columns):
+        df = df.reset_index()
+    if df.columns.nlevels > 1:
+        df = df.set_axis([str(name) for name in df.columns], axis=1)
+    return df
 
 
 def _zip(tables: Mapping[str, Any], format: str) -> bytes:
@@ -146,14 +159,20 @@ def _zip(tables: Mapping[str, Any], format: str) -> bytes:
 
 
 def _records(table: Any) -> bytes:
-    """A table as a JSON array of objects: nulls and NaN are null, times ISO 8601."""
+    """A table as a JSON array of objects: nulls and NaN are null, times and durations ISO 8601.
+
+    A table without rows is an object of empty arrays, which keeps its columns.
+    """
     import orjson
 
     if table is None:
         return b"[]"
     if frames.library_of(table) == "pandas":
-        table = _with_named_index(table)
-    rows = frames.to_arrow(table).to_pylist()
+        table = _flat(table)
+    arrow = frames.at_rest(frames.to_arrow(table))
+    if not arrow.num_rows:
+        return json.dumps({name: [] for name in arrow.column_names}).encode() if arrow.num_columns else b"[]"
+    rows = arrow.to_pylist()
     try:
         return orjson.dumps(rows, default=_cell)
     except (TypeError, ValueError):
@@ -163,6 +182,10 @@ def _records(table: Any) -> bytes:
 def _cell(value: Any) -> Any:
     if isinstance(value, bytes):
         raise ResultNotSerializable("A column holds bytes, which JSON has no form for: decode it, or ask for parquet.")
+    if isinstance(value, datetime.timedelta):
+        import pandas as pd
+
+        return pd.Timedelta(value).isoformat()
     return value.isoformat() if hasattr(value, "isoformat") else str(value)
 
 
@@ -193,10 +216,24 @@ def to_json(value: Any, output: TaskOutput, *, lenient: bool = False) -> bytes:
         body = _standard_json(value)
     elif b"null" not in body:
         return body
-    odd = next((path for path, item in _walk(value) if isinstance(item, float) and not math.isfinite(item)), None)
-    if odd is not None:
+    if _has_odd_float(value):
+        odd = next(path for path, item in _walk(value) if isinstance(item, float) and not math.isfinite(item))
         output.note(f"{odd} is NaN or infinite and was sent as null")
     return body
+
+
+def _has_odd_float(value: Any) -> bool:
+    """Say whether a NaN or infinity is anywhere inside, without the cost of paths."""
+    pending = [value]
+    while pending:
+        item = pending.pop()
+        if isinstance(item, dict):
+            pending.extend(item.values())
+        elif isinstance(item, list | tuple):
+            pending.extend(item)
+        elif isinstance(item, float) and not math.isfinite(item):
+            return True
+    return False
 
 
 def _fast_json(value: Any) -> bytes | None:
@@ -215,15 +252,24 @@ def _fast_json(value: Any) -> bytes | None:
 
 def _standard_json(value: Any) -> bytes:
     try:
-        return json.dumps(value, allow_nan=False, separators=(",", ":")).encode()
-    except TypeError as e:
-        raise _not_serializable(value, str(e)) from e
+        # Infinity first of all becomes null; only then can the encoder tell what else it does not take.
+        return json.dumps(_plain(value), allow_nan=False, separators=(",", ":")).encode()
     except RecursionError as e:
-        raise ResultNotSerializable("The result nests too deeply for JSON; flatten it.") from e
+        reason = "contains itself" if _is_circular(value) else "nests too deeply for JSON; flatten it"
+        raise ResultNotSerializable(f"The result {reason}.") from e
+    except (TypeError, ValueError) as e:
+        raise _not_serializable(value, str(e)) from e
+
+
+def _is_circular(value: Any) -> bool:
+    """Follow the first nested item of each level; a circle closes before any honest nesting ends."""
+    try:
+        json.dumps(value, default=lambda _: None, skipkeys=True)
     except ValueError as e:
-        if "ircular" in str(e):
-            raise ResultNotSerializable("The result contains itself, which JSON cannot express.") from e
-    return json.dumps(_plain(value), separators=(",", ":")).encode()  # NaN or infinity inside
+        return "ircular" in str(e)
+    except RecursionError:
+        return False
+    return False
 
 
 def _walk(value: Any, path: str = "result") -> Iterator[tuple[str, Any]]:
@@ -275,8 +321,9 @@ def _fix(value: Any) -> str:  # noqa: C901 - one line per kind of value
     if name in ("NAType", "NaTType"):
         return "use None"
     if hasattr(value, "item"):
-        builtin = {"b": "bool()", "i": "int()", "u": "int()", "f": "float()"}.get(value.dtype.kind, ".item()")
-        return f"wrap it in {builtin}" if builtin.endswith(")") and builtin[0] != "." else f"use {builtin}"
+        kind = getattr(getattr(value, "dtype", None), "kind", "")
+        builtin = {"b": "bool()", "i": "int()", "u": "int()", "f": "float()", "M": "str()", "m": "str()"}.get(kind)
+        return f"wrap it in {builtin}" if builtin else "use .item()"
     if isinstance(value, datetime.date | datetime.time):
         return "use .isoformat()"
     if isinstance(value, set | frozenset):
@@ -287,6 +334,8 @@ def _fix(value: Any) -> str:  # noqa: C901 - one line per kind of value
         return "wrap it in float() or str()"
     if dataclasses.is_dataclass(value):
         return "use dataclasses.asdict()"
+    if hasattr(value, "__iter__") and not hasattr(value, "keys"):
+        return "wrap it in list()"
     return "wrap it in str(), or return its parts"
 
 
@@ -298,12 +347,17 @@ def _converted(value: Any) -> Any:
         return [_converted(item) for item in value]
     if type(value).__name__ in ("NAType", "NaTType"):
         return None
-    if isinstance(value, datetime.date | datetime.time):
-        return value.isoformat()
+    if isinstance(value, datetime.date | datetime.time | datetime.timedelta):
+        return _cell(value)
     if hasattr(value, "dtype") and hasattr(value, "item") and getattr(value, "ndim", None) == 0:
-        scalar = value.item()
-        return scalar.isoformat() if hasattr(scalar, "isoformat") else scalar
+        return _cell(_timelike(value)) if value.dtype.kind in "mM" else value.item()
     return value
+
+
+def _timelike(value: Any) -> Any:
+    import pandas as pd
+
+    return pd.Timestamp(value) if value.dtype.kind == "M" else pd.Timedelta(value)
 
 
 # --- decode ---------------------------------------------------------------------------------------------------

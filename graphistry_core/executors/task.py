@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import ast
 import builtins
+import dis
 import functools
 import inspect
 import linecache
-import symtable
 import sys
 import textwrap
+import tokenize
 import types
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -35,12 +36,14 @@ def source_of(task: Callable[..., Any] | Path | str) -> str:
     if isinstance(task, Path) or (isinstance(task, str) and task.rstrip().endswith(".py") and "\n" not in task):
         path = Path(task)
         try:
-            return path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as e:
-            reason = e.strerror if isinstance(e, OSError) else "it is not UTF-8 text"
+            with tokenize.open(path) as file:  # honours a byte order mark and a coding comment, as Python does
+                return file.read()
+        except (OSError, UnicodeDecodeError, SyntaxError) as e:
+            reason = e.strerror if isinstance(e, OSError) else "it is not text in its encoding (UTF-8 by default)"
             raise InvalidTask(f"The task file {path} cannot be read: {reason}.") from e
     if isinstance(task, str):
-        return textwrap.dedent(task)
+        # Dedenting touches blank lines inside string literals, so only where there is something to dedent.
+        return textwrap.dedent(task) if task.lstrip("\r\n")[:1] in (" ", "\t") else task
     if callable(task):
         return _source_of_callable(task)
     raise InvalidTask(f"A task is a function, its source, or the path of a .py file, not a {type(task).__name__}.")
@@ -55,8 +58,7 @@ def _source_of_callable(task: Callable[..., Any]) -> str:
         raise InvalidTask(
             f"The bound method {task.__qualname__} cannot be shipped without its object: write a function def task(g)."
         )
-    task = inspect.unwrap(task)  # of a decorated function the source has its decorators, which are then missed below
-    if not inspect.isfunction(task):
+    if not inspect.isfunction(inspect.unwrap(task)):
         raise InvalidTask(f"A {type(task).__name__} object cannot be shipped as source: write a function def task(g).")
     if task.__name__ == "<lambda>":
         raise InvalidTask("A lambda cannot be shipped as a task: write def task(g): return …")
@@ -67,6 +69,11 @@ def _source_of_callable(task: Callable[..., Any]) -> str:
             f"The source of {task.__name__} is not available (was it made by exec or typed into a plain prompt?): "
             "pass the source as text, or a .py file."
         ) from e
+    if hasattr(task, "__wrapped__") and not text.startswith("@"):
+        raise InvalidTask(
+            f"{task.__name__} is wrapped by a decorator that its source does not show: pass the plain function, or a "
+            "file that has both."
+        )
     text = _rename(text, task.__name__)
     missing = undefined_names(text)
     if missing:
@@ -81,56 +88,40 @@ def _rename(text: str, old: str) -> str:
     return text if old == "task" else text.replace(f"def {old}", "def task", 1)
 
 
-class _DropLocalAnnotations(ast.NodeTransformer):
-    """Annotations of a function's variables are never evaluated: what they name need not exist."""
-
-    depth = 0
-
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
-        self.depth += 1
-        self.generic_visit(node)
-        self.depth -= 1
-        return node
-
-    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
-        if self.depth:
-            node.annotation = ast.Constant(None)
-        self.generic_visit(node)
-        return node
-
-
 def undefined_names(text: str) -> list[tuple[str, int | None]]:
-    """Return (name, line) for every global name that the source uses and does not define, in order of first use."""
+    """Return (name, line) for every global name that the source uses and does not define, in order of first use.
+
+    Read off the compiled code, so it is exactly what Python would look up; annotations that are never evaluated do
+    not count.
+    """
     try:
-        tree = parse(text)
-    except InvalidTask:
-        return []
-    lines: dict[str, int] = {}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Name):
-            lines[node.id] = min(node.lineno, lines.get(node.id, node.lineno))
-        if isinstance(node, ast.ImportFrom) and any(alias.name == "*" for alias in node.names):
-            return []  # nobody can know what a star brings
-    top = symtable.symtable(ast.unparse(_DropLocalAnnotations().visit(tree)), "<task>", "exec")
-    tables = list(_tables(top))
-    defined = {s.get_name() for s in top.get_symbols() if s.is_assigned() or s.is_imported()} | set(dir(builtins))
-    for table in tables:
-        defined |= {s.get_name() for s in table.get_symbols() if s.is_declared_global() and s.is_assigned()}
-    defined |= {"__name__", "__file__", "__doc__", "__builtins__", "__annotations__"}
-    used = {
-        s.get_name()
-        for table in tables
-        for s in table.get_symbols()
-        if s.is_referenced() and (table is top or s.is_global())
-    }
-    missing = [(name, lines.get(name)) for name in used - defined if not name.startswith(".")]
+        code = compile(parse(text), "<task>", "exec", dont_inherit=True)
+    except (InvalidTask, SyntaxError, RecursionError, MemoryError):
+        return []  # whoever prepares the source says what is wrong with it
+    used: dict[str, int | None] = {}
+    defined = {*dir(builtins), "__name__", "__file__", "__doc__", "__builtins__", "__annotations__"}
+    for block in _blocks(code):
+        own = {i.argval for i in dis.get_instructions(block) if i.opname == "STORE_NAME"}
+        for instruction in dis.get_instructions(block):
+            name, kind = instruction.argval, instruction.opname
+            if kind == "STORE_GLOBAL" or (kind == "STORE_NAME" and block is code):
+                defined.add(name)
+            elif kind == "IMPORT_STAR" or (kind == "CALL_INTRINSIC_1" and "IMPORT_STAR" in instruction.argrepr):
+                return []  # nobody can know what a star brings
+            elif kind in _LOOKUPS and not (block is not code and name in own):
+                used.setdefault(name, instruction.positions.lineno if instruction.positions else None)
+    missing = [(name, line) for name, line in used.items() if name not in defined]
     return sorted(missing, key=lambda item: (item[1] or 0, item[0]))
 
 
-def _tables(table: symtable.SymbolTable) -> Iterator[symtable.SymbolTable]:
-    yield table
-    for child in table.get_children():
-        yield from _tables(child)
+_LOOKUPS = {"LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS"}
+
+
+def _blocks(code: types.CodeType) -> Iterator[types.CodeType]:
+    yield code
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            yield from _blocks(constant)
 
 
 # --- text -> tree -> module -----------------------------------------------------------------------------------
@@ -142,7 +133,7 @@ def normalize(text: str) -> str:
     Clients put four blanks before every line, blank lines included; taking exactly those off restores string
     literals that span lines. Blank lines at both ends go.
     """
-    lines = text.replace("\r\n", "\n").split("\n")
+    lines = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n")
     if len(lines) > 1 and all(line.startswith("    ") for line in lines):
         lines = [line[4:] for line in lines]
     while lines and not lines[0].strip():
@@ -218,24 +209,39 @@ def prepare(text: str) -> str:
 
 
 @contextmanager
-def loaded(text: str, run_id: str) -> Iterator[tuple[Callable[[Any], Any], str]]:
-    """Execute a prepared source in a fresh module and yield (its ``task``, the file name in tracebacks).
+def loaded(text: str, run_id: str) -> Iterator[types.ModuleType]:
+    """Yield a fresh module for a prepared source, to be filled by :func:`execute`.
 
-    The module is in ``sys.modules`` while the block runs (dataclasses and pickle look there), and gone after.
+    It is in ``sys.modules`` while the block runs (dataclasses and pickle look there), its lines are known to
+    tracebacks, and both are gone after.
     """
-    filename = f"<task {run_id}>"
     module = types.ModuleType(f"graphistry_task_{run_id}")
-    module.__file__ = filename
+    module.__file__ = f"<task {run_id}>"
     if find_spec("graphistry") is None:
         module.__dict__["__builtins__"] = {**vars(builtins), "__import__": _import_with_alias}
-    linecache.cache[filename] = (len(text), None, text.splitlines(keepends=True), filename)
+    linecache.cache[module.__file__] = (len(text), None, text.splitlines(keepends=True), module.__file__)
     sys.modules[module.__name__] = module
     try:
-        exec(compile(parse(text), filename, "exec", dont_inherit=True), module.__dict__)  # noqa: S102
-        yield module.__dict__["task"], filename
+        yield module
     finally:
         sys.modules.pop(module.__name__, None)
-        linecache.cache.pop(filename, None)
+        linecache.cache.pop(module.__file__, None)
+
+
+def compiled(text: str, filename: str) -> types.CodeType:
+    """Compile a prepared source; raise InvalidTask for what only the compiler sees (``return`` outside, …)."""
+    try:
+        return compile(parse(text), filename, "exec", dont_inherit=True)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as e:
+        raise _invalid_syntax(e, 0) from e
+
+
+def function_of(module: types.ModuleType) -> Callable[[Any], Any]:
+    """Return the ``task`` that a module defined; raise InvalidTask when it deleted or replaced it."""
+    function = module.__dict__.get("task")
+    if not callable(function):
+        raise InvalidTask("After the source has run, 'task' is no function any more: leave its name alone.")
+    return function  # type: ignore[no-any-return]
 
 
 def _import_with_alias(name: str, *args: Any, **kwargs: Any) -> Any:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .. import wire
-from ..errors import AccessDenied, BadRequest, InvalidCredentials, NotAuthenticated, TokenExpired
+from ..errors import AccessDenied, ConfigError, InvalidCredentials, NotAuthenticated, TokenExpired
 from .store import Store
 
 TOKEN_LIFETIME_S = 3600
@@ -60,6 +60,8 @@ class Accounts:
 
     def __init__(self, store: Store, users: Mapping[str, str] | None = None, clock: Clock | None = None) -> None:
         self._store = store
+        if users is not None and not users:
+            raise ConfigError("users is empty, so nobody could log in: name at least one, or leave it out.")
         self._users = None if users is None else dict(users)
         self._secret = store.secret()
         self._lock = threading.Lock()
@@ -92,10 +94,6 @@ class Accounts:
         return self._user(f"key-{key_id}")
 
     def _user(self, username: str) -> Caller:
-        try:
-            username.encode()
-        except UnicodeEncodeError as e:
-            raise BadRequest("The user name is not valid Unicode text.") from e
         with self._store.transaction() as db:
             db.execute("INSERT OR IGNORE INTO users (username) VALUES (?)", (username,))
             row = db.execute("SELECT id FROM users WHERE username = ?", (username,)).fetchone()
@@ -116,7 +114,7 @@ class Accounts:
             "jti": uuid.uuid4().hex,
             "orig_iat": first_issued if first_issued is not None else now,
         }
-        return jwt.encode(claims, self._secret, algorithm="HS256")
+        return jwt.encode(claims, self._key(caller.username), algorithm="HS256")
 
     def authenticate(self, token: str) -> Caller:
         """Return who a token belongs to; raise NotAuthenticated, or TokenExpired."""
@@ -133,16 +131,29 @@ class Accounts:
             raise TokenExpired("Token has expired.")
         return self.token(caller, first)
 
+    def _key(self, username: object) -> bytes:
+        """Return the key that signs a user's tokens.
+
+        Where users are configured it depends on the password: a token from before, when everybody was let in or the
+        password was another, is worth nothing.
+        """
+        if self._users is None:
+            return self._secret
+        if username not in self._users:
+            raise NotAuthenticated("The token's user is not one of this server's: log in again.")
+        return hmac.digest(self._secret, f"{username}\0{self._users[str(username)]}".encode(), "sha256")
+
     def _claims(self, token: str) -> dict[str, Any]:
         import jwt
 
         try:
+            claimed = jwt.decode(token, options={"verify_signature": False}).get("username")
             options: Any = {
                 "verify_exp": False,
                 "verify_iat": False,
                 "require": ["exp", "user_id", "username", "orig_iat"],
             }
-            claims: dict[str, Any] = jwt.decode(token, self._secret, algorithms=["HS256"], options=options)
+            claims: dict[str, Any] = jwt.decode(token, self._key(claimed), algorithms=["HS256"], options=options)
         except (jwt.PyJWTError, ValueError, UnicodeError) as e:
             raise NotAuthenticated("The token is not one of this server's: log in for a new one.") from e
         row = self._store.one("SELECT username FROM users WHERE id = ?", claims["user_id"])
@@ -157,13 +168,14 @@ class Accounts:
         if self.strict:
             own = slug == caller.username
             return wire.Organization(slug, is_found=own, is_member=own)
-        try:
-            slug.encode()
-        except UnicodeEncodeError as e:
-            raise BadRequest("The organization's name is not valid Unicode text.") from e
         with self._store.transaction() as db:
             db.execute("INSERT OR IGNORE INTO members VALUES (?, ?)", (slug, caller.user_id))
         return wire.Organization(slug)
+
+    def require_org(self, caller: Caller, slug: str | None) -> None:
+        """Raise AccessDenied when users are configured and this organization is not the caller's."""
+        if slug and self.strict and slug != caller.username:
+            raise AccessDenied(f"You are not a member of the organization {slug!r}.")
 
     def is_member(self, caller: Caller, slug: str | None) -> bool:
         """Say whether a user belongs to an organization."""

@@ -122,6 +122,7 @@ class Hub:
 
     def file_create(self, request: wire.FileCreate, caller: Caller) -> wire.FileAnswer:
         """Declare a file."""
+        self.accounts.require_org(caller, request.org_name)
         file_id, now = uuid.uuid4().hex, self.accounts.clock.now()
         values = (file_id, caller.user_id, request.org_name, request.name, request.description, request.file_type)
         with self.store.transaction() as db:
@@ -192,6 +193,7 @@ class Hub:
 
     def dataset_create(self, request: wire.DatasetCreate, caller: Caller) -> wire.DatasetAnswer:
         """Create a dataset, complete when it names its files, else awaiting its tables."""
+        self.accounts.require_org(caller, request.body.get("org_name"))
         tables: dict[str, StoredTable | None] = {}
         with self.store.transaction() as db:  # the files' tables cannot go away in between
             for which in ("edges", "nodes"):
@@ -203,8 +205,6 @@ class Hub:
             values = (dataset_id, caller.user_id, org, body, now, now, edges, nodes, edges is not None)
             columns = "id, owner, org, body, created, updated, edges, nodes, complete"
             db.execute(f"INSERT INTO datasets ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
-        if org:
-            self.accounts.join(caller, org)
         return wire.DatasetAnswer(dataset_id, {}, "Dataset created")
 
     def _files_table(self, request: wire.DatasetCreate, which: str) -> StoredTable | None:
@@ -292,8 +292,9 @@ class Hub:
             return True  # unlisted, but open to whoever has its id
         if caller is None:
             return False
-        invited = {user.get("email") for user in json.loads(row["invited"])}
-        if row["owner"] == caller.user_id or caller.username in invited:
+        if row["owner"] == caller.user_id:
+            return True
+        if caller.username in [user.get("email") for user in json.loads(row["invited"])]:
             return True
         return row["mode"] == "organization" and self.accounts.is_member(caller, row["org"])
 
@@ -326,11 +327,11 @@ class Hub:
             "tables": tables,
         }
 
-    def page(self, dataset_id: str, caller: Caller | None = None) -> str:
+    def page(self, dataset_id: str, caller: Caller | None = None) -> bytes:
         """Return the viewer's page for a dataset as HTML; raise NotFound."""
         return page.render(self._dataset_record(self._use(dataset_id, caller)))
 
-    def page_for_owner(self, dataset_id: str) -> str:
+    def page_for_owner(self, dataset_id: str) -> bytes:
         """Return the page whatever the dataset's mode: for the process that holds the Hub, not for its users."""
         row = self.store.one("SELECT * FROM datasets WHERE id = ?", _text(dataset_id))
         if row is None:

@@ -16,8 +16,8 @@ th { font-weight: 600 } td { font-family: ui-monospace, monospace; font-size: .9
 """
 
 
-def render(data: Mapping[str, Any]) -> str:
-    """Return the page for a dataset's record (what DatasetGet answers under ``data``)."""
+def render(data: Mapping[str, Any]) -> bytes:
+    """Return the page, as UTF-8, for a dataset's record (what DatasetGet answers under ``data``)."""
     tables = data.get("tables", {})
     counts = " · ".join(f"{tables[which]['num_rows']:,} {which}" for which in ("nodes", "edges") if which in tables)
     parts = [
@@ -29,11 +29,12 @@ def render(data: Mapping[str, Any]) -> str:
     for which in ("edges", "nodes"):
         if which in tables:
             parts.append(_table(f"Columns of the {which}", tables[which]["dtypes"]))
-        parts.append(_table(f"Bindings of the {which}", data.get(f"{which[:-1]}_encodings", {}).get("bindings", {})))
+        encodings = data.get(f"{which[:-1]}_encodings") or {}
+        parts.append(_table(f"Bindings of the {which}", encodings.get("bindings") or {}))
     return _page(str(data.get("name") or "Untitled"), "\n".join(filter(None, parts)))
 
 
-def render_error(title: str, sentence: str) -> str:
+def render_error(title: str, sentence: str) -> bytes:
     """Return a page that says one thing."""
     return _page(title, f"<h1>{escape(title)}</h1><p>{escape(sentence)}</p>")
 
@@ -45,7 +46,7 @@ def _table(title: str, rows: Mapping[str, Any]) -> str:
     return f"<h2>{escape(title)}</h2><table>{body}</table>"
 
 
-def _page(title: str, body: str) -> str:
+def _page(title: str, body: str) -> bytes:
     head = f"<meta charset=utf-8><meta name=viewport content='width=device-width'><title>{escape(title)}</title>"
     links = f"<link rel=icon href='data:,'><style>{_STYLE}</style>"
-    return f"<!doctype html><html lang=en>{head}{links}<main>{body}</main></html>"
+    return f"<!doctype html><html lang=en>{head}{links}<main>{body}</main></html>".encode("utf-8", "replace")

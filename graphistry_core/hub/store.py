@@ -16,6 +16,7 @@ import shutil
 import sqlite3
 import tempfile
 import threading
+import time
 import uuid
 import weakref
 from collections.abc import Iterator, Mapping
@@ -24,7 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from .. import frames, readers
-from ..errors import BadRequest, ConfigError, InvalidTable
+from ..errors import ConfigError, InvalidTable, ServerError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -73,11 +74,7 @@ class Store:
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self.root = root
             self._lock_file = _lock(root)
-            self._db = sqlite3.connect(root / "graphistry.db", check_same_thread=False, isolation_level=None)
-            self._db.row_factory = sqlite3.Row
-            self._db.execute("PRAGMA journal_mode=WAL")
-            self._db.execute(f"PRAGMA synchronous={'OFF' if self.temporary else 'NORMAL'}")
-            self._db.executescript(_SCHEMA)
+            self._db = _open_database(root / "graphistry.db", durable=not self.temporary)
         except (OSError, sqlite3.Error) as e:
             raise ConfigError(f"The data directory {directory} cannot be used: {e}.") from e
         self._lock = threading.RLock()
@@ -115,16 +112,16 @@ class Store:
     def secret(self) -> bytes:
         """Return this directory's signing key, 32 random bytes, made on first use and readable by its owner only."""
         path = self.root / "secret.key"
-        try:
-            descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-        except FileExistsError:
-            key = path.read_bytes()
-            if len(key) != 32:
-                raise ConfigError(f"{path} is damaged; delete it (tokens given out so far become invalid).") from None
-            return key
-        key = secrets.token_bytes(32)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(key)
+        if not path.exists():
+            fresh = self.root / "incoming" / f"{uuid.uuid4().hex}.key"
+            with os.fdopen(os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
+                file.write(secrets.token_bytes(32))
+            with contextlib.suppress(FileExistsError):  # another process was first: its key counts
+                os.link(fresh, path)
+            _unlink(fresh)
+        key = path.read_bytes()
+        if len(key) != 32:
+            raise ConfigError(f"{path} is damaged; delete it (tokens given out so far become invalid).")
         return key
 
     def reset(self) -> None:
@@ -152,6 +149,8 @@ class Store:
             else:
                 _receive(body, raw)
                 table = readers.parse(raw, kind)
+            table = frames.at_rest(table)
+            frames.check_readable(table)
             mapped = None if hasattr(body, "schema") or kind != "arrow" else readers.mapped_in_place(raw)
             if mapped is not None and frames.is_at_rest(mapped):
                 os.replace(raw, ready)
@@ -159,6 +158,8 @@ class Store:
                 _write(table, ready)
             stored = StoredTable(table_id, table.num_rows, frames.dtypes(table), ready.stat().st_size)
             os.replace(ready, self._path(table_id))
+        except OSError as e:
+            raise ServerError(f"The data directory cannot take the table: {e.strerror or e}.") from e
         finally:
             _unlink(raw)
             _unlink(ready)
@@ -205,6 +206,24 @@ class Store:
         _share(self._lock_file)
 
 
+def _open_database(path: Path, *, durable: bool) -> sqlite3.Connection:
+    """Open the records, waiting for another process that is setting them up at the same moment."""
+    db = sqlite3.connect(path, timeout=30, check_same_thread=False, isolation_level=None)
+    db.row_factory = sqlite3.Row
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            db.execute("PRAGMA journal_mode=WAL")  # does not wait for a lock by itself
+            break
+        except sqlite3.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
+    db.execute(f"PRAGMA synchronous={'NORMAL' if durable else 'OFF'}")
+    db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} COMMIT;")
+    return db
+
+
 def _receive(body: bytes | BinaryIO, path: Path) -> None:
     """Write a body to disk as it comes, a MiB at a time."""
     with path.open("wb") as file:
@@ -222,8 +241,6 @@ def _write(table: pa.Table, path: Path) -> None:
         frames.write_arrow(table, path)
     except (pa.ArrowException, ValueError) as e:
         raise InvalidTable(f"The table cannot be stored: {' '.join(str(e).split())[:300]}.") from e
-    except OSError as e:
-        raise BadRequest(f"The table cannot be written to the data directory: {e}.") from e
 
 
 def _unlink(path: Path) -> None:

@@ -50,7 +50,7 @@ class LocalTransport:
         folder = self.hub.store.root / "pages"
         folder.mkdir(mode=0o700, exist_ok=True)
         path = folder / f"{dataset_id}.html"
-        path.write_text(self.hub.page_for_owner(dataset_id), encoding="utf-8")
+        path.write_bytes(self.hub.page_for_owner(dataset_id))
         return path.as_uri()
 
     def close(self) -> None:
