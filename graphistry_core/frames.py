@@ -35,7 +35,9 @@ def is_table(value: Any) -> bool:
         return False
     library = library_of(value)
     if library in ("pandas", "cudf"):
-        return type(value).__name__ == "DataFrame" or (hasattr(value, "columns") and hasattr(value, "dtypes"))
+        return hasattr(value, "columns") and hasattr(value, "dtypes")
+    if library == "pyarrow":
+        return hasattr(value, "schema")  # Table, RecordBatch, RecordBatchReader; not an array
     if library == "polars":
         return type(value).__name__ in ("DataFrame", "LazyFrame")
     return hasattr(value, "__arrow_c_stream__") or library == "dask"
@@ -90,6 +92,11 @@ def to_arrow(frame: Any, validate: Validate = "autofix", warn: bool = True, *, k
     import pyarrow as pa
 
     strict, warn = validation(validate, warn)
+    if not is_table(frame):
+        raise InvalidTable(
+            f"A {_type_name(frame)} is not a table: pass a pandas, cuDF, polars or dask DataFrame, a pyarrow Table, "
+            "or an object with __arrow_c_stream__."
+        )
     library = library_of(frame)
     if library == "dask":
         frame = frame.compute()
@@ -102,13 +109,8 @@ def to_arrow(frame: Any, validate: Validate = "autofix", warn: bool = True, *, k
         table = frame.to_arrow(preserve_index=keep_index)
     elif library == "polars":
         table = (frame.collect() if hasattr(frame, "collect") else frame).to_arrow()
-    elif hasattr(frame, "__arrow_c_stream__"):
-        table = pa.table(frame)
     else:
-        raise InvalidTable(
-            f"A {_type_name(frame)} is not a table: pass a pandas, cuDF, polars or dask DataFrame, a pyarrow Table, "
-            "or an object with __arrow_c_stream__."
-        )
+        table = pa.table(frame)
     refuse_duplicates(table.column_names)
     return table if keep_index else table.replace_schema_metadata(None)
 

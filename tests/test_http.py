@@ -5,6 +5,9 @@ from __future__ import annotations
 import io
 import json
 import socket
+import subprocess
+import sys
+import threading
 import time
 
 import jwt
@@ -443,6 +446,96 @@ class TestTables:
         api.refused(501, "POST", f"/api/v2/upload/datasets/{api.dataset()}/edges/orc", "orc", data=b"ORC")
 
 
+class TestOnceBroken:
+    """What hostile testing found."""
+
+    def test_an_invited_email_must_be_text(self, api, df):
+        dataset_id = api.dataset(df)
+        share = {"obj_pk": dataset_id, "mode": "private", "invited_users": [{"email": ["a"]}]}
+        api.refused(400, "POST", "/api/v2/share/link/", "'email'", json=share)
+        api.ok("GET", f"/api/v2/upload/datasets/{dataset_id}")
+
+    def test_an_invited_user_may_read(self, api, graphistry_server, df):
+        dataset_id = api.dataset(df)
+        share = {"obj_pk": dataset_id, "mode": "private", "invited_users": [{"email": "bob", "action": "10"}]}
+        api.ok("POST", "/api/v2/share/link/", json=share)
+        Api(graphistry_server, "bob").ok("GET", f"/api/v2/upload/datasets/{dataset_id}")
+        Api(graphistry_server, "eve").refused(404, "GET", f"/api/v2/upload/datasets/{dataset_id}")
+
+    def test_an_organization_is_not_joined_by_naming_it_in_a_dataset(self, api, graphistry_server, df):
+        login = {"username": "alice", "password": "pw", "org_name": "lab"}
+        api.ok("POST", "/api-token-auth/", json=login, token="")
+        body = {"edge_encodings": {"bindings": {"source": "s", "destination": "d"}}, "org_name": "lab"}
+        dataset_id = api.ok("POST", "/api/v2/upload/datasets/", json=body)["data"]["dataset_id"]
+        api.ok("POST", "/api/v2/share/link/", json={"obj_pk": dataset_id, "mode": "organization"})
+        eve = Api(graphistry_server, "eve")
+        eve.ok("POST", "/api/v2/upload/datasets/", json=body)
+        eve.refused(404, "GET", f"/api/v2/upload/datasets/{dataset_id}")
+        eve.ok("POST", "/api/v2/o/lab/switch/", data={"slug": "lab"})
+        eve.ok("GET", f"/api/v2/upload/datasets/{dataset_id}")
+
+    @pytest.mark.parametrize("field", ["name", "description", "org_name"])
+    @pytest.mark.parametrize("path", ["/api/v2/files/", "/api/v2/upload/datasets/"])
+    def test_half_surrogates_are_400(self, api, path, field):
+        api.refused(400, "POST", path, "surrogate", data=json.dumps({field: "\ud800"}))
+
+    @pytest.mark.parametrize("number", ["NaN", "Infinity", "1e999"])
+    def test_numbers_that_are_no_json_are_400(self, api, number):
+        body = f'{{"metadata": {{"x": {number}}}}}'
+        api.refused(400, "POST", "/api/v2/upload/datasets/", "not a JSON number", data=body)
+
+    def test_null_encodings_have_a_page(self, api):
+        body = {"node_encodings": None, "edge_encodings": {"bindings": None}, "metadata": {"t": "\ud800"}}
+        dataset_id = api.ok("POST", "/api/v2/upload/datasets/", json=body)["data"]["dataset_id"]
+        page = requests.get(f"{api.url}/graph/graph.html?dataset={dataset_id}", timeout=9)
+        assert page.status_code == 200
+
+    @pytest.mark.parametrize(
+        "head",
+        [
+            b"POST /api/v2/files/ HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+            b"POST /api/v2/files/ HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n-5\r\n",
+            b"POST /api/v2/files/ HTTP/1.1\r\nHost: x\r\nContent-Length: 50\r\n\r\n{}",
+            b"NONSENSE\r\n\r\n",
+            b"GET / HTTP/9.9\r\n\r\n",
+            b"GET /" + b"a" * 70_000 + b" HTTP/1.1\r\n\r\n",
+            b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 200 + b"\r\n",
+        ],
+        ids=range(7),
+    )
+    def test_broken_http_is_answered_in_json(self, api, head):
+        head = head.replace(b"Host: x", b"Host: x\r\nAuthorization: Bearer " + api.token.encode())
+        with socket.create_connection(("127.0.0.1", int(api.url.rpartition(":")[2])), timeout=9) as raw:
+            raw.sendall(head)
+            raw.shutdown(socket.SHUT_WR)
+            answer = b""
+            while part := raw.recv(65536):
+                answer += part
+        headers, _, body = answer.partition(b"\r\n\r\n")
+        assert headers.split()[1].startswith(b"4")
+        assert json.loads(body)["success"] is False
+        assert b"html" not in answer.lower()
+        assert api.ok("GET", "/api/v2/files/")
+
+    def test_columns_that_no_dataframe_has_are_refused_at_upload(self, api):
+        dataset_id = api.dataset()
+        for array in (
+            pa.array([10**9], pa.date32()),
+            pa.array([1], pa.time64("ns")),
+            pa.array([[1]], pa.list_view(pa.int8())),
+        ):
+            table = pa.table({"s": ["a"], "d": ["b"], "x": array})
+            path = f"/api/v2/upload/datasets/{dataset_id}/edges/arrow"
+            api.refused(400, "POST", path, "'x'", data=arrow(table))
+
+    def test_several_processes_may_start_on_one_fresh_directory(self, tmp_path):
+        code = f"from graphistry_core import Hub; print(Hub({str(tmp_path)!r}).store.secret().hex())"
+        started = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(4)]
+        outputs = [process.communicate(timeout=60)[0] for process in started]
+        assert [process.returncode for process in started] == [0] * 4
+        assert len(set(outputs)) == 1
+
+
 class TestTaskAnswers:
     def test_statuses_and_content_types(self, api, df):
         dataset_id = api.dataset(df)
@@ -480,8 +573,6 @@ class TestTaskAnswers:
                     json={"execute": "def task(g): return 1"})  # fmt: skip
 
     def test_a_task_goes_on_when_its_dataset_is_deleted(self, api, df):
-        import threading
-
         dataset_id = api.dataset(df)
         answers = []
         source = "import time\ndef task(g):\n    time.sleep(0.6)\n    return {'s': g._edges['s'].tolist()}"
@@ -533,8 +624,6 @@ class TestServer:
             DevServer(port=graphistry_server.port).start()
 
     def test_start_and_stop_leave_nothing(self):
-        import threading
-
         def state():
             return threading.active_count()
 

@@ -50,6 +50,21 @@ def test_peers_2_another_graphistry_host_is_an_error_that_names_it(graphistry_mo
         graphistry_core.GraphistryClient().register(username="u", password="p", server="other.example")
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/v2/etl/datasets/x/gfql/all",
+        "/api/v2/o/x/sso/oidc/login/",
+        "/api/v1/auth/jwt/ott/",
+        "//api/v2/files/",
+        "/graph/graph.html",
+    ],
+)
+def test_peers_2_paths_that_are_not_served_do_not_escape_either(graphistry_mock, path):
+    with pytest.raises(requests.ConnectionError, match="was stopped"):
+        early.post(f"https://other.example{path}")
+
+
 def test_peers_2_a_named_host_is_answered_too():
     with GraphistryMock(hosts=["other.example"]):
         answer = early.post("https://other.example/api-token-auth/", json={"username": "u", "password": "p"})

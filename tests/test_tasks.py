@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import math
@@ -11,9 +12,18 @@ import textwrap
 import threading
 
 import pandas as pd
+import pyarrow as pa
 import pytest
 
-from graphistry_core import InvalidTask, ResultNotSerializable, ResultTooLarge, TaskFailed, errors, run_task
+from graphistry_core import (
+    InvalidTask,
+    Plottable,
+    ResultNotSerializable,
+    ResultTooLarge,
+    TaskFailed,
+    errors,
+    run_task,
+)
 from graphistry_core.executors import GraphData, Limits, Task, get_executor
 from graphistry_core.executors.task import normalize, prepare, source_of, undefined_names
 
@@ -182,6 +192,21 @@ class TestFaults:
             with pytest.raises(InvalidTask, match=f"name '{name}' is not defined in the shipped source"):
                 run_task(task, graph)
 
+    def test_42_long_expressions_and_wrapped_functions(self, graph):
+        def wrapper(function):
+            @functools.wraps(function)
+            def wrapped(g):
+                return {"wrapped": function(g)}
+
+            return wrapped
+
+        def plain(g):
+            return {"n": 1}
+
+        with pytest.raises(InvalidTask, match="wrapped by a decorator"):
+            run_task(wrapper(plain), graph)
+        assert run_task("def task(g): return {'n': " + "+".join(["1"] * 500) + "}", graph) == {"n": 500}
+
     def test_42_what_cannot_be_shipped_at_all(self, graph):
         class Worker:
             def task(self, g):
@@ -228,6 +253,97 @@ class TestFaults:
         result = get_executor("inprocess").run(Task(source), GraphData.of(graph), Limits()).unwrap()
         assert len(result.logs) < 1_100_000
         assert "output cut here" in result.logs
+
+    @pytest.mark.parametrize(
+        ("value", "sentence"),
+        [
+            ("{'mean': float('nan'), 'total': np.int64(3)}", r'result\["total"\] is numpy.int64'),
+            ("10**5000", "cannot be encoded|not JSON"),
+            ("{'a': Odd()}", "Odd"),
+            ("{'a': Hostile()}", "cannot be encoded as json: ValueError: no"),
+            ("Keys()", "cannot be encoded as json: ValueError: no"),
+        ],
+    )
+    def test_values_that_spoil_their_own_encoding(self, graph, value, sentence):
+        source = f"""
+            import numpy as np
+            class Odd:
+                item = None
+            class Hostile:
+                def __getattr__(self, name): raise ValueError('no')
+            class Keys(dict):
+                def items(self): raise ValueError('no')
+                def __iter__(self): raise ValueError('no')
+            def task(g):
+                return {value}
+        """
+        self.fails(source, graph, ResultNotSerializable, sentence)
+
+    @pytest.mark.parametrize("format", ["json", "csv", "parquet"])
+    @pytest.mark.parametrize(
+        "value",
+        [
+            "pd.DataFrame({'a': np.array(['30000-01-01'], 'M8[s]')})",
+            "pd.DataFrame({'a': pd.Series([loop], dtype=object)})",
+            "pa.table({'a': pa.UnionArray.from_sparse(pa.array([0], pa.int8()), [pa.array([1])])})",
+            "pd.DataFrame({'a': [{}]})",
+            "pd.DataFrame({'a': pd.cut([1, 5], 2)})",
+        ],
+    )
+    def test_tables_that_a_format_has_no_form_for(self, graph, format, value):
+        source = f"""
+            import numpy as np, pandas as pd, pyarrow as pa
+            loop = []
+            loop.append(loop)
+            def task(g):
+                return {value}
+        """
+        with contextlib.suppress(ResultNotSerializable):  # and nothing else
+            run_source(source, graph, format=format, output_type="table")
+        assert run_task("def task(g): return {'n': 1}", graph) == {"n": 1}
+
+    def test_exceptions_that_lie_about_themselves(self, graph):
+        source = """
+            class M(type):
+                def __getattribute__(c, n): raise RuntimeError(n)
+            class E(Exception, metaclass=M): pass
+            class T(Exception):
+                @property
+                def __traceback__(self): raise RuntimeError
+            def task(g):
+                raise {kind}()
+        """
+        for kind in ("E", "T"):
+            self.fails(source.format(kind=kind), graph, TaskFailed, kind)
+
+    def test_a_task_that_raises_our_own_error_has_failed(self, graph):
+        source = "from graphistry_core import InvalidTask\ndef task(g): raise InvalidTask('x', foo=object())"
+        self.fails(source, graph, TaskFailed, "InvalidTask: x")
+
+    def test_long_texts_are_cut(self, graph):
+        e = self.fails("def task(g): raise ValueError('x' * 5_000_000)", graph, TaskFailed, "5000000 characters")
+        assert len(json.dumps(e.to_body())) < 50_000
+
+    def test_a_failing_import_at_the_top_shows_its_line(self, graph):
+        e = self.fails("import nopackage\ndef task(g): return 1", graph, TaskFailed, r"\(line 1: import nopackage\)")
+        assert "line 1, in <module>: import nopackage" in e.traceback
+
+    @pytest.mark.parametrize(
+        ("source", "error", "sentence"),
+        [
+            ("def task(g): return 1\ndel task", InvalidTask, "no function any more"),
+            ("def task(g): return 1\ntask, x = 1, 2", InvalidTask, "no function any more"),
+            ("def task(g): return 1\nreturn 2", InvalidTask, "outside function"),
+            ("import sys\ndef task(g): sys.stdout.write(b'x')", TaskFailed, "must be str"),
+        ],
+    )
+    def test_other_ways_to_fail(self, graph, source, error, sentence):
+        self.fails(source, graph, error, sentence)
+
+    def test_a_graph_that_cannot_become_frames(self):
+        g = Plottable().edges(pa.table({"s": pa.array([10**9], pa.date32())}))
+        with pytest.raises(TaskFailed, match="cannot be built as pandas frames"):
+            run_task("def task(g): return {}", g)
 
 
 class TestSources:
@@ -304,6 +420,10 @@ class TestSources:
             ("def task(g): return (lambda q: q + r)(g)", ["r"]),
             ("def task(g):\n    match g:\n        case {'a': v, **rest}: return v, rest", []),
             ("def task(g): return __name__, print, f'{g!r:>{width}}'", ["width"]),
+            ("def s():\n    global CFG\n    import math as CFG\ndef task(g): return CFG", []),
+            ("def task(g):\n    class A:\n        x: Foo = 3\n    return A", ["Foo"]),
+            ("def task(g):\n    x: Foo = 3\n    return x", []),
+            ("def task(g): return " + "+".join(["1"] * 3000), []),
         ],
     )
     def test_undefined_names(self, source, missing):
@@ -414,6 +534,30 @@ class TestRunTask:
     def test_a_graph_is_needed(self):
         with pytest.raises(errors.BadRequest, match="runs on a Plottable, not on a DataFrame"):
             run_task("def task(g): return {}", pd.DataFrame())
+
+    def test_runs_inside_runs_and_beside_runs_print_to_stderr(self, graph, capsys):
+        inner = "def task(g):\n    print('inner')\n    return {}"
+
+        def outer(g):
+            from graphistry_core import run_task
+
+            print("outer")
+            return run_task("def task(g):\n    print('inner')\n    return {'n': 1}", g)
+
+        assert run_task(outer, graph) == {"n": 1}
+        assert capsys.readouterr().err == "outer\ninner\n"
+        threads = [threading.Thread(target=run_task, args=(inner, graph)) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert capsys.readouterr().err.count("inner\n") == 8
+
+    def test_what_else_writes_to_the_stream(self, graph):
+        source = "import sys\ndef task(g):\n    sys.stdout.buffer.write(b'raw')\n    sys.stdout.close()\n    return {}"
+        result = get_executor("auto").run(Task(source), GraphData.of(graph), Limits()).unwrap()
+        assert result.logs == "raw"
+        assert not sys.stdout.closed
 
     def test_threads_do_not_mix_their_output(self, graph):
         data = GraphData.of(graph)

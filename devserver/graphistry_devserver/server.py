@@ -34,8 +34,9 @@ class _QuietHandler(WSGIRequestHandler):
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         """Answer a request that never reaches the application: a bad request line, headers over the limits."""
         said = error_response(BadRequest(f"The request is not valid HTTP: {message or code}."))
+        self.request_version = "HTTP/1.1"  # what came may have named none; an answer without status helps nobody
         with contextlib.suppress(OSError):
-            self.send_response(code, message)
+            self.send_response(code if 400 <= code < 500 else 400, message)
             self.send_header("Content-Type", said.content_type)
             self.send_header("Content-Length", str(len(said.body)))
             self.send_header("Connection", "close")

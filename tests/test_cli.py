@@ -1,0 +1,215 @@
+"""The command line as a user types it: real processes, stdout and stderr apart."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+import requests
+from conftest import ROOT
+
+from graphistry_core import GraphistryClient
+
+TOP = str(ROOT / "examples" / "top_nodes.py")
+GRAPH = str(ROOT / "graphistry_core" / "data" / "lesmiserables.csv")
+
+
+def cli(*arguments, status=0, **options):
+    command = [sys.executable, "-m", "graphistry_core.cli", *map(str, arguments)]
+    ran = subprocess.run(command, capture_output=True, timeout=60, check=False, **options)
+    assert ran.returncode == status, ran.stderr.decode()
+    return ran
+
+
+@pytest.fixture
+def task(tmp_path):
+    def write(source):
+        path = tmp_path / "task.py"
+        path.write_text(source)
+        return path
+
+    return write
+
+
+class TestRun:
+    def test_the_result_is_on_stdout_and_the_guess_on_stderr(self):
+        ran = cli("run", TOP, "--edges", GRAPH)
+        assert json.loads(ran.stdout)["top"][0] == {"node": "Valjean", "degree": 36}
+        assert b"Guessed --source source --destination target" in ran.stderr
+
+    @pytest.mark.parametrize(
+        ("name", "edges", "top"),
+        [
+            ("facebook_combined.txt", 88_234, {"node": "107", "degree": 1045}),
+            ("honeypot.csv", 220, {"node": "172.31.14.66", "degree": 198}),
+            ("lesmiserables.csv", 254, {"node": "Valjean", "degree": 36}),
+        ],
+    )
+    def test_real_data_gives_what_plain_python_counts(self, shared_data, name, edges, top):
+        out = json.loads(cli("run", TOP, "--edges", shared_data / name).stdout)
+        assert (out["edges"], out["top"][0]) == (edges, top)
+        text = (shared_data / name).read_text().replace("\r", "\n").split("\n")
+        rows = [line.replace(",", " ", 1).split(" " if name.endswith("txt") else ",")[:2] for line in text if line]
+        if name.endswith("txt"):
+            ends = [end for row in rows for end in row]
+            assert len({*ends}) == out["nodes"]
+            assert ends.count(top["node"]) == top["degree"]
+
+    def test_what_the_task_and_its_children_print_is_on_stderr(self, task):
+        source = """
+import os, sys, threading
+def task(g):
+    print("printed")
+    sys.stdout.buffer.write(b"bytes\\n")
+    threading.Thread(target=print, args=("thread",)).start()
+    os.system("echo child")
+    return {"edges": len(g._edges)}
+"""
+        ran = cli("run", task(source), "--edges", GRAPH)
+        assert json.loads(ran.stdout) == {"edges": 254}
+        for word in (b"printed", b"bytes", b"thread", b"child"):
+            assert word in ran.stderr
+
+    def test_a_failing_task_exits_1_with_line_and_traceback(self, task):
+        ran = cli("run", task("def task(g):\n    return g._edges['amount']"), "--edges", GRAPH, status=1)
+        assert ran.stdout == b""
+        assert b"line 2, in task" in ran.stderr
+        assert b"error: KeyError: 'amount' (line 2: return g._edges['amount'])" in ran.stderr
+        assert b"graphistry_core" not in ran.stderr
+
+    @pytest.mark.parametrize(
+        ("arguments", "sentence"),
+        [
+            (["gone.py", "--edges", GRAPH], b"task file gone.py cannot be read"),
+            ([TOP, "--edges", "gone.csv"], b"gone.csv cannot be read"),
+            ([TOP, "--edges", GRAPH, "--source", "nope"], b"no column 'nope'"),
+            ([TOP, "--edges", GRAPH, "--timeout", "1"], b"process of its own"),
+            ([TOP, "--edges", GRAPH, "--executor", "nope"], b"executor='nope' is unknown"),
+            ([TOP, "--edges", GRAPH, "--out", "/nope/x"], b"cannot be written"),
+        ],
+    )
+    def test_what_is_wrong_is_one_sentence(self, arguments, sentence):
+        ran = cli("run", *arguments, status=1)
+        assert sentence in ran.stderr
+        assert b"Traceback" not in ran.stderr
+
+    def test_other_formats_and_a_node_table(self, task, tmp_path):
+        (tmp_path / "nodes.csv").write_text("id,group\nValjean,2\nJaver,4\n")
+        nodes = ["--nodes", tmp_path / "nodes.csv"]
+        source = task("def task(g):\n    return g")
+        ran = cli("run", source, "--edges", GRAPH, *nodes, "--output-type", "nodes", "--format", "csv")
+        assert ran.stdout == b"id,group\nValjean,2\nJaver,4\n"
+        assert b"Guessed --node id" in ran.stderr
+        out = tmp_path / "edges.parquet"
+        cli("run", source, "--edges", GRAPH, "--output-type", "edges", "--format", "parquet", "--out", out)
+        assert len(pd.read_parquet(out)) == 254
+
+    def test_pygraphistrys_plottable(self, task):
+        pytest.importorskip("graphistry")
+        source = task("def task(g):\n    return {'nodes': len(g.materialize_nodes()._nodes)}")
+        assert json.loads(cli("run", source, "--edges", GRAPH, "--plottable", "pygraphistry").stdout) == {"nodes": 77}
+
+
+class Serving:
+    def __init__(self, *arguments, env=None):
+        command = [sys.executable, "-m", "graphistry_core.cli", "serve", "--port", "0", *map(str, arguments)]
+        self.process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, **(env or {})}
+        )
+
+    def __enter__(self):
+        self.url = self.process.stdout.readline().strip()
+        return self
+
+    def __exit__(self, *error):
+        self.process.send_signal(signal.SIGTERM)
+        self.out, self.err = self.process.communicate(timeout=20)
+
+
+class TestServe:
+    def test_the_first_line_is_the_url_and_sigterm_ends_it_well(self, edges):
+        with Serving() as served:
+            client = GraphistryClient().register(
+                username="u", password="p", server=served.url.removeprefix("http://"), protocol="http"
+            )
+            g = client.edges(edges, "s", "d").upload()
+            assert g.python_remote_json("def task(g): return {'n': len(g._edges)}") == {"n": 4}
+        assert served.process.returncode == 0
+        assert served.out == ""
+        assert "runs any code" in served.err
+        assert "Any user name and password" in served.err
+        assert "Traceback" not in served.err
+
+    def test_users_and_data_directory(self, tmp_path):
+        arguments = ["--user", "ann:secret", "--data-dir", tmp_path / "data"]
+        login = {"username": "ann", "password": "secret"}
+        with Serving() as served:
+            pass
+        with Serving(*arguments) as served:
+            assert (
+                requests.post(f"{served.url}/api-token-auth/", json={**login, "password": "x"}, timeout=9).status_code
+                == 400
+            )
+            token = requests.post(f"{served.url}/api-token-auth/", json=login, timeout=9).json()["token"]
+        with Serving(*arguments) as served:
+            assert requests.post(f"{served.url}/api-token-verify/", json={"token": token}, timeout=9).status_code == 200
+        with Serving("--user", "ann:changed", "--data-dir", tmp_path / "data") as served:
+            assert requests.post(f"{served.url}/api-token-verify/", json={"token": token}, timeout=9).status_code == 401
+        assert "Only the users named" in served.err
+        assert "secret" not in served.err
+
+    def test_a_token_of_an_open_server_is_worth_nothing_once_users_are_named(self, tmp_path):
+        with Serving("--data-dir", tmp_path) as served:
+            login = {"username": "ann", "password": "whatever"}
+            token = requests.post(f"{served.url}/api-token-auth/", json=login, timeout=9).json()["token"]
+        with Serving("--data-dir", tmp_path, "--user", "ann:secret") as served:
+            headers = {"Authorization": f"Bearer {token}"}
+            assert requests.get(f"{served.url}/api/v2/datasets/", headers=headers, timeout=9).status_code == 401
+
+    def test_an_address_that_others_can_reach_is_refused(self):
+        ran = cli("serve", "--host", "0.0.0.0", "--port", "0", status=1)
+        assert b"--allow-remote" in ran.stderr
+
+    def test_a_taken_port_is_one_sentence(self, graphistry_server):
+        ran = cli("serve", "--port", graphistry_server.port, status=1)
+        assert b"error: Cannot listen on 127.0.0.1" in ran.stderr
+
+
+def test_demo_once_prints_the_json_and_the_viewer_url():
+    lines = cli("demo", "--once").stdout.decode().splitlines()
+    assert json.loads(lines[0]) == {"edges": 254, "nodes": 77, "top": {"Valjean": 36, "Gavroche": 22, "Marius": 19}}
+    assert lines[1].startswith("http://127.0.0.1:")
+    assert "/graph/graph.html?dataset=" in lines[1]
+
+
+def test_doctor_says_what_works_and_why_not():
+    out = cli("doctor").stdout.decode()
+    assert "pandas" in out
+    assert "Engines" in out
+    if "not usable" in out:
+        assert 'pip install "graphistry-core[cudf-cu12]"' in out or "driver" in out or "GPU" in out
+    assert "temporary directory" in out
+
+
+def test_doctor_names_a_version_conflict_and_its_fix(monkeypatch):
+    from graphistry_core import diagnosis
+
+    class Distribution:
+        requires = ("pandas<2,>=1", "numpy", "nothing-like-this; extra == 'x'", "gone-missing>=1")
+
+    monkeypatch.setattr(diagnosis, "distribution", lambda name: Distribution)
+    rows = diagnosis._conflicts("cudf-cu12")
+    assert [row[0] for row in rows] == ["cudf-cu12"] * 2
+    assert rows[0][1].endswith('pip install "pandas<2,>=1"')
+    assert "it is missing" in rows[1][1]
+
+
+def test_version_and_help():
+    assert b"graphistry-core, version" in cli("--version").stdout
+    for command in ("run", "serve", "demo", "doctor"):
+        assert b"Usage" in cli(command, "--help").stdout
