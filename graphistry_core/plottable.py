@@ -15,6 +15,8 @@ from . import frames
 from .bindings import guess_ends, guess_node
 from .encodings import BINDINGS, STRUCTURE
 from .errors import BindingError, ConfigError, warn_user
+from .plottable_interop import InteropMethods
+from .plottable_show import ShowMethods
 
 _IDS = ("dataset_id", "url", "nodes_file_id", "edges_file_id")
 PRIVACY_KEYS = ("mode", "notify", "invited_users", "mode_action", "message")
@@ -32,64 +34,15 @@ class Client(Protocol):
         """Run a task on the server that holds the graph's dataset."""
 
 
-class Plottable:
-    """A graph: edges, optionally nodes, bindings, and how to show it.
+class GraphVerbs(ShowMethods, InteropMethods):
+    """What makes graphs: on a Plottable from itself, on a client from an empty graph."""
 
-    Attributes that tasks read, as in PyGraphistry: ``_edges`` and ``_nodes`` (any table, or None), ``_source``,
-    ``_destination``, ``_node``, ``_edge`` (column names, or None), ``_dataset_id``, ``_name``, ``_description``.
-    """
-
-    def __init__(self, client: Client | None = None) -> None:
-        self._client = client
-        self._nodes: Any = None
-        self._edges: Any = None
-        for name in (*BINDINGS, *_IDS):
-            setattr(self, f"_{name}", None)
-        self._name: str | None = None
-        self._description: str | None = None
-        self._height: int = 500
-        self._render: str = "auto"
-        self._url_params: dict[str, Any] = {"info": "true"}
-        self._style: dict[str, Any] = {}
-        self._complex_encodings: dict[str, Any] = {
-            table: {"current": {}, "default": {}} for table in ("node_encodings", "edge_encodings")
-        }
-        self._privacy: dict[str, Any] | None = None
-
-    _source: str | None
-    _destination: str | None
-    _node: str | None
-    _edge: str | None
-    _dataset_id: str | None
-    _url: str | None
-    _nodes_file_id: str | None
-    _edges_file_id: str | None
-
-    def __repr__(self) -> str:
-        def size(table: Any) -> str:
-            if table is None or not frames.is_table(table):
-                return "none" if table is None else f"no table but {type(table).__name__}"
-            return f"{frames.num_rows(table)} x {len(frames.column_names(table))}"
-
-        ends = f"{self._source!r} -> {self._destination!r}"
-        return f"<Plottable edges: {size(self._edges)} ({ends}), nodes: {size(self._nodes)} ({self._node!r})>"
-
-    # --- copies ---
-
-    def copy(self) -> Plottable:
-        """Return a shallow copy: the same tables, the same bindings."""
-        return copy.copy(self)
-
-    def _with(self, **attributes: Any) -> Plottable:
-        clone = copy.copy(self)
-        clone.__dict__.update({f"_{name}": value for name, value in attributes.items()})
-        return clone
+    def _graph(self) -> Plottable:
+        raise NotImplementedError
 
     def pipe(self, graph_transform: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        """Return ``graph_transform(self, *args, **kwargs)``."""
-        return graph_transform(self, *args, **kwargs)
-
-    # --- structure ---
+        """Return ``graph_transform(g, *args, **kwargs)``."""
+        return graph_transform(self._graph(), *args, **kwargs)
 
     def bind(
         self,
@@ -134,7 +87,7 @@ class Plottable:
         """
         given = {name: value for name, value in locals().items() if name in BINDINGS and value}
         ids = {name: value for name, value in locals().items() if name in _IDS and value}
-        g = self._with(**given)
+        g = self._graph()._with(**given)
         if schema is not None:
             g._schema = schema  # type: ignore[attr-defined]
         if nodes is not None or edges is not None:
@@ -173,11 +126,68 @@ class Plottable:
 
     def name(self, name: str) -> Plottable:
         """Return a copy with this upload name; forgets the dataset id."""
-        return self._with(name=name, dataset_id=None)
+        return self._graph()._with(name=name, dataset_id=None)
 
     def description(self, description: str) -> Plottable:
         """Return a copy with this upload description; forgets the dataset id."""
-        return self._with(description=description, dataset_id=None)
+        return self._graph()._with(description=description, dataset_id=None)
+
+
+class Plottable(GraphVerbs):
+    """A graph: edges, optionally nodes, bindings, and how to show it.
+
+    Attributes that tasks read, as in PyGraphistry: ``_edges`` and ``_nodes`` (any table, or None), ``_source``,
+    ``_destination``, ``_node``, ``_edge`` (column names, or None), ``_dataset_id``, ``_name``, ``_description``.
+    """
+
+    def __init__(self, client: Client | None = None) -> None:
+        self._client = client
+        self._nodes: Any = None
+        self._edges: Any = None
+        for name in (*BINDINGS, *_IDS):
+            setattr(self, f"_{name}", None)
+        self._name: str | None = None
+        self._description: str | None = None
+        self._height: int = 500
+        self._render: str = "auto"
+        self._url_params: dict[str, Any] = {"info": "true"}
+        self._style: dict[str, Any] = {}
+        self._complex_encodings: dict[str, Any] = {
+            table: {"current": {}, "default": {}} for table in ("node_encodings", "edge_encodings")
+        }
+        self._privacy: dict[str, Any] | None = None
+
+    _source: str | None
+    _destination: str | None
+    _node: str | None
+    _edge: str | None
+    _dataset_id: str | None
+    _url: str | None
+    _nodes_file_id: str | None
+    _edges_file_id: str | None
+
+    def __repr__(self) -> str:
+        def size(table: Any) -> str:
+            if table is None or not frames.is_table(table):
+                return "none" if table is None else f"no table but {type(table).__name__}"
+            return f"{frames.num_rows(table)} x {len(frames.column_names(table))}"
+
+        ends = f"{self._source!r} -> {self._destination!r}"
+        return f"<Plottable edges: {size(self._edges)} ({ends}), nodes: {size(self._nodes)} ({self._node!r})>"
+
+    def _graph(self) -> Plottable:
+        return self
+
+    # --- copies ---
+
+    def copy(self) -> Plottable:
+        """Return a shallow copy: the same tables, the same bindings."""
+        return copy.copy(self)
+
+    def _with(self, **attributes: Any) -> Plottable:
+        clone = copy.copy(self)
+        clone.__dict__.update({f"_{name}": value for name, value in attributes.items()})
+        return clone
 
     def privacy(
         self,

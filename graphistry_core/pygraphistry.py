@@ -12,13 +12,13 @@ from .errors import AccessDenied, BadRequest, GraphistryError, NotAuthenticated,
 from .executors.result import decode
 from .executors.task import prepare, source_of
 from .messages import Auth
-from .plottable import PRIVACY_KEYS, Plottable
+from .plottable import PRIVACY_KEYS, GraphVerbs, Plottable
 from .transports import Transport
 
 _clients_made = False
 
 
-class GraphistryClient:
+class GraphistryClient(GraphVerbs):
     """One user of one server: a session, and the graphs made from it.
 
     ``graphistry_core.register`` and the other module functions are those of one default client. For several users,
@@ -261,32 +261,6 @@ class GraphistryClient:
 
     def _graph(self) -> Plottable:
         return Plottable(self)
-
-    def bind(self, *args: Any, **kwargs: Any) -> Plottable:
-        """Start a graph with column names bound; see :meth:`Plottable.bind`."""
-        return self._graph().bind(*args, **kwargs)
-
-    def edges(
-        self, edges: Any, source: str | None = None, destination: str | None = None, *args: Any, **kwargs: Any
-    ) -> Plottable:
-        """Start a graph from an edge table; see :meth:`Plottable.edges`."""
-        return self._graph().edges(edges, source, destination, *args, **kwargs)
-
-    def nodes(self, nodes: Any, node: str | None = None, *args: Any, **kwargs: Any) -> Plottable:
-        """Start a graph from a node table; see :meth:`Plottable.nodes`."""
-        return self._graph().nodes(nodes, node, *args, **kwargs)
-
-    def name(self, name: str) -> Plottable:
-        """Start a graph with an upload name."""
-        return self._graph().name(name)
-
-    def description(self, description: str) -> Plottable:
-        """Start a graph with an upload description."""
-        return self._graph().description(description)
-
-    def pipe(self, graph_transform: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        """Start a graph by calling ``graph_transform(g, *args, **kwargs)`` on an empty one."""
-        return self._graph().pipe(graph_transform, *args, **kwargs)
 
     def from_dataset_id(self, dataset_id: str, api_token: str | None = None) -> Plottable:
         """Return a graph that stands for an uploaded dataset: its bindings, name and URL, without its tables."""
