@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from . import encodings, frames, wire
-from .errors import BadRequest, BindingError, InvalidTable
+from .arrow_body import ArrowBody
+from .errors import BadRequest, BindingError, InvalidTable, NotFound
 from .executors.contract import check_bindings
 from .plottable import PRIVACY_KEYS, Plottable
 
@@ -36,55 +37,129 @@ def check(g: Plottable) -> None:
 
 @dataclass
 class ArrowUploader:
-    """One upload of one graph: its tables as Arrow and the dataset's description.
+    """One upload of one graph: its tables as Arrow, and the dataset's description as it goes over the wire.
 
     ``post`` sends them; ``dataset_id``, ``edges_file_id`` and ``nodes_file_id`` are known afterwards.
     """
 
     session: ClientSession
+    call: Call
     edges: pa.Table
     nodes: pa.Table | None
     body: dict[str, Any]
+    privacy: Mapping[str, Any] | None = None
     dataset_id: str | None = None
     edges_file_id: str | None = None
     nodes_file_id: str | None = None
 
-    def post(self, call: Call, *, as_files: bool = True, erase_files_on_fail: bool = True) -> None:
-        """Send the graph: as files and then a dataset of them, or as a dataset and then its tables."""
+    @property
+    def token(self) -> str | None:
+        """The session's token."""
+        return self.session.api_token
+
+    @property
+    def name(self) -> str:
+        """The dataset's name."""
+        return str(self.body["name"])
+
+    @property
+    def description(self) -> str:
+        """The dataset's description."""
+        return str(self.body["description"])
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """The dataset's metadata: who sends it, and the style."""
+        return dict(self.body["metadata"])
+
+    @property
+    def node_encodings(self) -> dict[str, Any]:
+        """Bindings and encodings of the nodes, by their names on the wire."""
+        return dict(self.body["node_encodings"])
+
+    @property
+    def edge_encodings(self) -> dict[str, Any]:
+        """Bindings and encodings of the edges, by their names on the wire."""
+        return dict(self.body["edge_encodings"])
+
+    def post(
+        self,
+        as_files: bool = True,
+        memoize: bool = True,
+        validate: frames.Validate = "autofix",
+        erase_files_on_fail: bool = True,
+        warn: bool = True,
+    ) -> ArrowUploader:
+        """Send the graph: as files and then a dataset of them, or as a dataset and then its tables. Return self.
+
+        ``memoize``: a table whose content this session has already sent to this server as this user is not sent
+        again as a file. ``erase_files_on_fail`` has the server drop a file that it cannot read. (``validate`` and
+        ``warn`` were applied when the tables were converted.) Raises InvalidTable when the server cannot read one.
+        """
         tables = {"edges": self.edges} | ({"nodes": self.nodes} if self.nodes is not None else {})
         if not as_files:
-            self.dataset_id = call(wire.DatasetCreate(self.body)).dataset_id
+            self.dataset_id = self.call(wire.DatasetCreate(self.body)).dataset_id
             for which, table in tables.items():
-                call(wire.DatasetUpload(self.dataset_id or "", which, table))
-            return
-        for which, table in tables.items():
-            setattr(self, f"{which}_file_id", self._post_file(call, table, erase_files_on_fail))
-        files = {"edge_files": [self.edges_file_id], "node_files": [self.nodes_file_id] if self.nodes_file_id else []}
-        self.dataset_id = call(wire.DatasetCreate({**self.body, **files})).dataset_id
+                self.call(wire.DatasetUpload(self.dataset_id or "", which, ArrowBody(table)))
+            return self
+        reused = self._post_files(tables, erase_files_on_fail, memoize)
+        try:
+            self._create_from_files()
+        except NotFound:
+            if not reused:
+                raise
+            self.session._uploaded_files.clear()  # the server has forgotten them (it was reset): send them again
+            self._post_files(tables, erase_files_on_fail, memoize)
+            self._create_from_files()
+        return self
 
-    def _post_file(self, call: Call, table: pa.Table, erase: bool) -> str:
-        name = f"{self.body['name']} edges"  # PyGraphistry names the file of the nodes so, too
-        create = wire.FileCreate("arrow", name, "", self.session.org_name, AGENT, self.body["metadata"]["agentversion"])
-        file_id = call(create).file_id
-        uploaded = call(wire.FileUpload(file_id, table, erase))
+    def _create_from_files(self) -> None:
+        files = {"edge_files": [self.edges_file_id], "node_files": [self.nodes_file_id] if self.nodes_file_id else []}
+        self.dataset_id = self.call(wire.DatasetCreate({**self.body, **files})).dataset_id
+
+    def _post_files(self, tables: Mapping[str, pa.Table], erase: bool, memoize: bool) -> bool:
+        """Send what is not known yet; say whether anything was."""
+        reused = False
+        for which, table in tables.items():
+            body = ArrowBody(table)
+            key = (_place(self.session), body.content_key if memoize else "")
+            file_id = self.session._uploaded_files.get(key) if memoize else None
+            reused = reused or file_id is not None
+            if file_id is None:
+                file_id = self._post_file(body, erase)
+                if memoize:
+                    self.session._uploaded_files[key] = file_id
+            setattr(self, f"{which}_file_id", file_id)
+        return reused
+
+    def _post_file(self, body: ArrowBody, erase: bool) -> str:
+        name = f"{self.name} edges"  # PyGraphistry names the file of the nodes so, too
+        create = wire.FileCreate("arrow", name, "", self.session.org_name, AGENT, self.metadata["agentversion"])
+        file_id = self.call(create).file_id
+        uploaded = self.call(wire.FileUpload(file_id, body, erase))
         if not uploaded.is_valid:
             raise InvalidTable(f"The server cannot read the uploaded table: {list(uploaded.errors)}")
         return str(file_id)
 
-    def share(self, call: Call, privacy: Mapping[str, Any] | None) -> None:
+    def share(self) -> None:
         """Set who may see the dataset, if privacy was ever asked for: per graph, then per session, then defaults."""
-        if privacy is None and self.session.privacy is None:
+        if self.privacy is None and self.session.privacy is None:
             return
-        merged = {**(self.session.privacy or {}), **(privacy or {})}
+        merged = {**(self.session.privacy or {}), **(self.privacy or {})}
         given = {name: merged[name] for name in PRIVACY_KEYS if merged.get(name) is not None}
         mode = given.setdefault("mode", "private")
         given.setdefault("mode_action", "20" if mode == "private" else "10")
         given["invited_users"] = tuple(given.get("invited_users") or ())
-        call(wire.Share(self.dataset_id or "", **given))
+        self.call(wire.Share(self.dataset_id or "", **given))
 
 
-def uploader(g: Plottable, session: ClientSession, options: Mapping[str, Any]) -> ArrowUploader:
-    """Convert a checked graph to what goes over the wire."""
+def _place(session: ClientSession) -> str:
+    """Where an upload goes and as whom: file ids are good for exactly that."""
+    return f"{session.transport.place} {session.username or session.api_token}"
+
+
+def uploader(g: Plottable, session: ClientSession, call: Call, options: Mapping[str, Any]) -> ArrowUploader:
+    """Convert a checked graph to what goes over the wire; ``call`` is what sends it."""
     if options.get("schema_validate"):
         raise BadRequest("schema_validate is not supported in this version; leave it out.")
     try:
@@ -98,7 +173,7 @@ def uploader(g: Plottable, session: ClientSession, options: Mapping[str, Any]) -
     check_bindings(edges.column_names, "edges", bound)
     if nodes is not None:
         check_bindings(nodes.column_names, "nodes", bound)
-    return ArrowUploader(session, edges, nodes, _body(labelled, session, options))
+    return ArrowUploader(session, call, edges, nodes, _body(labelled, session, options), g._privacy)
 
 
 def _body(g: Plottable, session: ClientSession, options: Mapping[str, Any]) -> dict[str, Any]:

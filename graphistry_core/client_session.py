@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import base64
+import copy
+import dataclasses
 import json
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, MutableMapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -82,19 +85,38 @@ class ClientSession:
         self.store_token_creds_in_memory = settings.get("GRAPHISTRY_STORE_CREDS_IN_MEMORY", to_bool, True)
         self.login_type: str | None = None
         self.org_name: str | None = None
+        self.idp_name: str | None = None
+        self.sso_state: str | None = None
         self.personal_key_id: str | None = None
         self.personal_key_secret: str | None = None
         self.privacy: dict[str, Any] | None = None
+        self.kusto: Any = None  # plugins of PyGraphistry's keep their configuration here
+        self.spanner: Any = None
+        self._bolt_driver: Any = None
+        self._uploaded_files: dict[tuple[str, str], str] = {}  # (where and who, content key) -> file id
         self._last_switched_org_token: tuple[str, str] | None = None
         self._transport: Transport | None = None
         self._transport_choice: str | Transport = settings.get(TRANSPORT, str, "http") or "http"
 
     def copy(self) -> ClientSession:
-        """Return an independent copy: no dict is shared, a transport is."""
+        """Return an independent copy: no dict and no plugin configuration is shared, the transport is."""
         clone = ClientSession.__new__(ClientSession)
-        for name, value in self.__dict__.items():
-            clone.__dict__[name] = dict(value) if isinstance(value, dict) else value
+        clone.__dict__.update({name: _unshared(value) for name, value in self.__dict__.items()})
         return clone
+
+    def as_proxy(self) -> MutableMapping[str, Any]:
+        """Return a live mapping view of the public settings, as PyGraphistry's ``_config``."""
+        return _SessionView(self)
+
+    @property
+    def username(self) -> str | None:
+        """The user that the token names, or None; read off the token, not verified."""
+        try:
+            payload = (self.api_token or "").split(".")[1]
+            name = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4))).get("username")
+        except (IndexError, ValueError, AttributeError):
+            return None
+        return name if isinstance(name, str) else None
 
     @property
     def transport(self) -> Transport:
@@ -125,3 +147,39 @@ class ClientSession:
         raise ConfigError(
             f"transport={choice!r} is unknown (it may come from {TRANSPORT}); use 'local', 'http' or a Transport."
         )
+
+
+def _unshared(value: Any) -> Any:
+    if isinstance(value, dict):
+        return copy.deepcopy(value)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return dataclasses.replace(value)
+    return value
+
+
+class _SessionView(MutableMapping[str, Any]):
+    """A session's public settings as a mapping: unknown names raise KeyError, deleting sets None."""
+
+    def __init__(self, session: ClientSession) -> None:
+        self._session = session
+
+    def __getitem__(self, name: str) -> Any:
+        self._check(name)
+        return getattr(self._session, name)
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        self._check(name)
+        setattr(self._session, name, value)
+
+    def __delitem__(self, name: str) -> None:
+        self[name] = None
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name in vars(self._session) if not name.startswith("_"))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def _check(self, name: str) -> None:
+        if name.startswith("_") or name not in vars(self._session):
+            raise KeyError(name)

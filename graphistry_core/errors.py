@@ -21,6 +21,9 @@
     ├── MalformedAnswer                       an answer that is not what the protocol says
     ├── MissingDependency (ImportError)       an optional library is not installed
     ├── ConfigError (ValueError)              a setting that cannot be used
+    ├── SsoError                              an SSO login cannot go on
+    │   ├── SsoStateInvalid                   there is no login to go on with
+    │   └── SsoTimeout                        nobody signed in within the time
     └── TaskError                             running task(g)
         ├── InvalidTask              400  the source cannot be a task; nothing was run
         ├── TaskFailed               400  the task raised
@@ -201,6 +204,25 @@ class ConfigError(GraphistryError, ValueError):
 
     code = "config"
     status = 400
+
+
+class SsoError(GraphistryError):
+    """An SSO login cannot go on."""
+
+    code = "sso"
+    status = 400
+
+
+class SsoStateInvalid(SsoError):
+    """No SSO login was begun in this session."""
+
+    code = "sso-state"
+
+
+class SsoTimeout(SsoError):
+    """Nobody signed in within the time given."""
+
+    code = "sso-timeout"
 
 
 class TaskError(GraphistryError):

@@ -33,6 +33,8 @@ class Gateway:
                 return HttpResponse.of_json({"success": True, "status": "OK"})
             if http.path.rstrip("/") == wire.VIEWER_PATH and http.method in ("GET", "HEAD"):
                 return self._viewer(http)
+            if http.path.startswith("/sso/") and http.method == "GET":
+                return self._signed_in(http.path.removeprefix("/sso/").rstrip("/"))
             operation, params = wire.match(http.method, http.path)
             auth = Auth.from_header(http.headers.get("authorization"))
             if operation.auth == "bearer":
@@ -58,6 +60,14 @@ class Gateway:
             title, status = "Dataset not found", 404
         except NotAuthenticated as e:
             sentence, title, status = e.message, "Not logged in", 401
+        return HttpResponse(status, pages.render_error(title, sentence), _HTML)
+
+    def _signed_in(self, state: str) -> HttpResponse:
+        try:
+            self.hub.sso.approve(state)
+            title, sentence, status = "Signed in", "You can close this page and go back to your program.", 200
+        except NotFound as e:
+            title, sentence, status = "Unknown login", e.message, 404
         return HttpResponse(status, pages.render_error(title, sentence), _HTML)
 
 

@@ -277,7 +277,7 @@ class TestBodies:
         api.refused(404, "GET", "/api/v3/nothing", "no route")
         api.refused(404, "GET", "/", "no route")
         api.refused(501, "POST", "/api/v2/etl/datasets/x/gfql/all", "GFQL is not implemented")
-        api.refused(501, "POST", "/api/v2/o/lab/sso/oidc/login/", "SSO is not implemented")
+        api.refused(501, "POST", "/api/v2/o/lab/run/python/x", "not implemented")
         api.refused(405, "DELETE", "/api-token-auth/", "use POST")
 
     def test_chunked_bodies_are_taken(self, api, df):

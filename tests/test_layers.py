@@ -13,7 +13,7 @@ from conftest import ROOT
 # Each layer may import what stands before it in this list (and its own members).
 LAYERS = [
     ["errors"],
-    ["messages"],
+    ["messages", "arrow_body"],
     ["wire", "frames", "bindings", "encodings", "engines"],
     ["readers"],
     ["settings", "collections", "kepler", "interop"],
@@ -23,7 +23,7 @@ LAYERS = [
     ["hub"],
     ["transports", "gateway"],
     ["client_session", "diagnosis"],
-    ["arrow_uploader", "render"],
+    ["arrow_uploader", "render", "authentication"],
     ["pygraphistry"],
     ["cli"],
 ]

@@ -25,6 +25,7 @@ from ..executors.contract import check_bindings
 from ..messages import Auth
 from . import page
 from .accounts import Accounts, Caller, Clock
+from .sso import Sso
 from .store import Store, StoredTable
 
 _GRAPHS_KEPT = 8
@@ -54,6 +55,7 @@ class Hub:
         self._plottable = plottable
         self.store = Store(data_dir)
         self.accounts = Accounts(self.store, users, clock)
+        self.sso = Sso(self.accounts)
         self._graphs: OrderedDict[tuple[str, str | None, str | None], GraphData] = OrderedDict()
         self._graphs_lock = threading.Lock()
 
@@ -80,6 +82,7 @@ class Hub:
             self._graphs.clear()
         self.store.reset()
         self.accounts.reset()
+        self.sso.reset()
 
     def close(self) -> None:
         """End running tasks and close the store; a temporary directory is removed."""
@@ -117,6 +120,14 @@ class Hub:
         if not self.accounts.join(caller, request.org).is_member:
             raise NotFound(f"No such organization id '{request.org}'", status="Failed")
         return wire.OkAnswer(f"Switched to organization: {request.org}")
+
+    def sso_login(self, request: wire.SsoLogin) -> wire.SsoAnswer:
+        """Begin a login in the browser."""
+        return self.sso.login(request)
+
+    def sso_token(self, request: wire.SsoToken) -> wire.SsoAnswer:
+        """Return the token of a login in the browser, once it is approved."""
+        return self.sso.token(request)
 
     # --- files ---
 

@@ -144,6 +144,7 @@ class Store:
         raw = self.root / "incoming" / f"{table_id}.raw"
         ready = self.root / "incoming" / f"{table_id}.arrow"
         try:
+            body = getattr(body, "table", body)  # what a client in this process would send
             if hasattr(body, "schema"):
                 table = body
             else:

@@ -15,6 +15,9 @@ class Transport(Protocol):
     ServerUnreachable, a wrong one as MalformedAnswer.
     """
 
+    place: str
+    """What tells one server from another: its URL, or the Hub's identity."""
+
     default_login: wire.Login | None
     """The login to use for a session that was given no credentials; None when the server needs real ones."""
 

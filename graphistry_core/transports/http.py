@@ -8,6 +8,7 @@ from typing import Any
 from .. import wire
 from ..errors import GraphistryError, MethodNotAllowed, ServerUnreachable, from_body
 from ..messages import Auth, HttpRequest, HttpResponse
+from .progress import with_progress
 
 _RETRY_AS_GET = {"personal_key"}
 
@@ -24,7 +25,7 @@ class HttpTransport:
     def __init__(
         self, url: str, *, certificate_validation: bool = True, timeout_s: tuple[float, float] = (10.0, 600.0)
     ) -> None:
-        self.url = url.rstrip("/")
+        self.url = self.place = url.rstrip("/")
         self._verify = certificate_validation
         self._timeout = timeout_s
 
@@ -48,7 +49,7 @@ class HttpTransport:
                 self.url + http.path,
                 params=dict(http.query) or None,
                 headers=dict(http.headers),
-                data=http.body or None,
+                data=with_progress(http.body) or None,
                 verify=self._verify,
                 timeout=self._timeout,
             )

@@ -36,6 +36,7 @@ class LocalTransport:
 
     def __init__(self, hub: Hub | None = None) -> None:
         self.hub = hub or local_hub()
+        self.place = f"local {id(self.hub)}"
         number = next(_numbers)
         self.default_login: wire.Login | None = None
         if not self.hub.accounts.strict:

@@ -1,0 +1,93 @@
+"""Which request is which operation."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from ..errors import MethodNotAllowed, NotFound, NotImplementedHere
+from ..messages import Auth, HttpRequest
+from .authentication import Login, PersonalKeyLogin, Refresh, SsoLogin, SsoToken, SwitchOrg, Verify
+from .base import Request
+from .datasets import DatasetCreate, DatasetDelete, DatasetGet, DatasetList, DatasetUpload, Share
+from .files import FileCreate, FileDelete, FileList, FileUpload
+from .tasks import Python
+
+VIEWER_PATH = "/graph/graph.html"
+HEALTH_PATHS = ("/healthz", "/healthcheck/", "/ht/")
+
+OPERATIONS: tuple[type[Request[Any]], ...] = (
+    Login,
+    Refresh,
+    Verify,
+    PersonalKeyLogin,
+    SwitchOrg,
+    SsoLogin,
+    SsoToken,
+    FileCreate,
+    FileUpload,
+    FileList,
+    FileDelete,
+    DatasetCreate,
+    DatasetUpload,
+    DatasetGet,
+    DatasetList,
+    DatasetDelete,
+    Share,
+    Python,
+)
+
+
+def routes() -> Iterator[tuple[str, str, type[Request[Any]]]]:
+    """Yield (method, path template, operation) of everything that is served."""
+    for operation in OPERATIONS:
+        yield operation.method, operation.path, operation
+        for method, path in operation.aliases:
+            yield method, path, operation
+
+
+def _pattern(template: str) -> re.Pattern[str]:
+    # A trailing slash is optional: a redirect would turn a client's POST into a GET.
+    return re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", template.rstrip("/")) + "/?")
+
+
+_ROUTES = [(method, _pattern(path), operation) for method, path, operation in routes()]
+
+
+# Routes of Graphistry's that nothing here answers yet: another error than a wrong path.
+_LATER = {
+    "GFQL": r"/api/v2/(etl/)?datasets/[^/]+/gfql(/.*)?",
+    "User-defined functions": r"/api/v2/o/[^/]+/(functions|run)/.*",
+    "Live sessions": r"/api/experimental/viz/.*",
+    "Single-use URLs": r"/api/v2/generate/single-use-url/?",
+}
+
+
+def is_graphistry_path(path: str) -> bool:
+    """Say whether a path looks like one of Graphistry's, implemented here or not."""
+    path = re.sub("/+", "/", path)
+    return path.startswith(("/api/v1/", "/api/v2/", "/api/experimental/", "/api-token-", "/graph/"))
+
+
+def match(method: str, path: str) -> tuple[type[Request[Any]], dict[str, str]]:
+    """Find the operation of a request; raise NotFound or MethodNotAllowed."""
+    allowed = set()
+    for verb, pattern, operation in _ROUTES:
+        found = pattern.fullmatch(path)
+        if found and verb == method:
+            return operation, found.groupdict()
+        if found:
+            allowed.add(verb)
+    if allowed:
+        raise MethodNotAllowed(f"{method} is not possible on {path}; use {' or '.join(sorted(allowed))}.")
+    for what, pattern_text in _LATER.items():
+        if re.fullmatch(pattern_text, path):
+            raise NotImplementedHere(f"{what} is not implemented by graphistry-core yet ({method} {path}).")
+    raise NotFound(f"There is no route {method} {path}.")
+
+
+def with_auth(http: HttpRequest, auth: Auth) -> HttpRequest:
+    """Return the request with its Authorization header."""
+    return replace(http, headers={**http.headers, **auth.header()})
