@@ -9,6 +9,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from .module_paths import install as _install_module_paths
+
 if TYPE_CHECKING:
     from .client_session import ClientSession as ClientSession
     from .errors import *  # noqa: F403
@@ -41,6 +43,8 @@ if TYPE_CHECKING:
     set_client_for = _c.set_client_for
     switch_org = _c.switch_org
     verify_token = _c.verify_token
+
+_install_module_paths()
 
 __version__ = "0.1.0"
 

@@ -93,6 +93,7 @@ class ClientSession:
         self.kusto: Any = None  # plugins of PyGraphistry's keep their configuration here
         self.spanner: Any = None
         self._bolt_driver: Any = None
+        self._peer: Any = None  # PyGraphistry's client for the verbs that are only its
         self._uploaded_files: dict[tuple[str, str], str] = {}  # (where and who, content key) -> file id
         self._last_switched_org_token: tuple[str, str] | None = None
         self._transport: Transport | None = None
@@ -102,6 +103,7 @@ class ClientSession:
         """Return an independent copy: no dict and no plugin configuration is shared, the transport is."""
         clone = ClientSession.__new__(ClientSession)
         clone.__dict__.update({name: _unshared(value) for name, value in self.__dict__.items()})
+        clone._peer = None
         return clone
 
     def as_proxy(self) -> MutableMapping[str, Any]:

@@ -4,10 +4,33 @@ from __future__ import annotations
 
 import ctypes
 import logging
+from enum import Enum
 from functools import cache
 from importlib.util import find_spec
 
 from .errors import BadRequest, EngineUnavailable
+
+
+class Engine(Enum):
+    """The dataframe libraries, by PyGraphistry's names for them."""
+
+    PANDAS = "pandas"
+    CUDF = "cudf"
+    DASK = "dask"
+    DASK_CUDF = "dask_cudf"
+    POLARS = "polars"
+
+
+class EngineAbstract(Enum):
+    """The same, and 'auto': whichever fits."""
+
+    PANDAS = "pandas"
+    CUDF = "cudf"
+    DASK = "dask"
+    DASK_CUDF = "dask_cudf"
+    POLARS = "polars"
+    AUTO = "auto"
+
 
 ENGINES = ("pandas", "cudf", "auto")
 log = logging.getLogger("graphistry_core")
@@ -51,6 +74,7 @@ def resolve(engine: str) -> str:
     'auto' is cuDF where it works, else pandas (the reason is logged once); a plain 'cudf' that cannot be used
     raises EngineUnavailable with the reason.
     """
+    engine = str(getattr(engine, "value", engine))
     if engine not in ENGINES:
         raise BadRequest(f"engine={engine!r} is unknown; use 'pandas', 'cudf' or 'auto'.")
     if engine == "pandas":

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from . import frames
+from . import frames, render
 from .bindings import guess_ends, guess_node
+from .compute import bridge
 from .encodings import BINDINGS, STRUCTURE
 from .errors import BindingError, ConfigError, warn_user
 from .plottable_interop import InteropMethods
@@ -26,6 +27,15 @@ class Client(Protocol):
     """What a graph needs from the client that made it."""
 
     session: Any
+
+    def server(self, value: str | None = None) -> str:
+        """Return the server's host name, or set it."""
+
+    def protocol(self, value: str | None = None) -> str:
+        """Return the protocol, or set it."""
+
+    def relogin(self) -> str | None:
+        """Log in again; return the token."""
 
     def plot_graph(self, g: Plottable, **options: Any) -> Any:
         """Upload and show a graph."""
@@ -178,6 +188,12 @@ class Plottable(GraphVerbs):
     def _graph(self) -> Plottable:
         return self
 
+    if not TYPE_CHECKING:  # a type checker should still find misspelt names
+
+        def __getattr__(self, name: str) -> Any:
+            """Look a verb up in PyGraphistry, when that is installed; see :mod:`graphistry_core.compute.bridge`."""
+            return bridge.verb(self, name)
+
     # --- copies ---
 
     def copy(self) -> Plottable:
@@ -238,6 +254,40 @@ class Plottable(GraphVerbs):
         if self._nodes is None or not found:
             raise BindingError("No label-like node column was found; bind one with bind(point_title='…').")
         return self.bind(point_title=found[0])
+
+    def server(self, v: str | None = None) -> str:
+        """Return the host name of this graph's session, or set it."""
+        return str(self._owner().server(v))
+
+    def protocol(self, v: str | None = None) -> str:
+        """Return the protocol of this graph's session, or set it."""
+        return str(self._owner().protocol(v))
+
+    def client_protocol_hostname(self, v: str | None = None) -> str:
+        """Return protocol and host as browsers use them, or set them; by default those of the server."""
+        if v is not None:
+            self.session.client_protocol_hostname = v
+        return self.session.client_protocol_hostname or self.base_url_server()
+
+    def base_url_server(self) -> str:
+        """Return protocol and host of the server."""
+        return f"{self.session.protocol}://{self.session.hostname}"
+
+    def base_url_client(self) -> str:
+        """Return protocol and host as browsers use them."""
+        return self.client_protocol_hostname()
+
+    def bolt(self, driver: Any) -> Plottable:
+        """Return a copy whose session has this Neo4j (bolt) driver, or the arguments to make one."""
+        self.session._bolt_driver = driver
+        return self.copy()
+
+    def reset_caches(self) -> None:
+        """Forget which tables this session has sent; equal ones are sent again."""
+        self.session._uploaded_files.clear()
+
+    def _repr_html_(self) -> str | None:
+        return None if self._url is None else render.iframe(self._url, self._height)
 
     # --- verbs that need a server, or the in-process Hub ---
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import MutableMapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import arrow_uploader, engines, frames, render, wire
 from .authentication import AuthenticationMethods
@@ -54,17 +54,31 @@ class GraphistryClient(AuthenticationMethods, GraphVerbs):
     def _graph(self) -> Plottable:
         return Plottable(self)
 
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            """Look a verb up in PyGraphistry's graphs, for an empty one of this client."""
+            if name.startswith("_"):
+                raise AttributeError(f"'GraphistryClient' object has no attribute {name!r}")
+            return getattr(self._graph(), name)
+
     def from_dataset_id(self, dataset_id: str, api_token: str | None = None) -> Plottable:
-        """Return a graph that stands for an uploaded dataset: its bindings, name and URL, without its tables."""
+        """Return a graph that stands for an uploaded dataset: how it is shown, name and URL, without its tables."""
         if api_token is None:
             self.refresh()
         answer = self._call(wire.DatasetGet(dataset_id), api_token)
         data = answer.data
         bindings = {which: ((data.get(f"{which}_encodings") or {}).get("bindings") or {}) for which in ("node", "edge")}
         g = self._graph().bind(**from_wire(bindings["node"], bindings["edge"]))
-        g = g._with(name=data.get("name") or None, description=data.get("description") or None)
+        g = g._with(
+            name=data.get("name") or None,
+            description=data.get("description") or None,
+            complex_encodings=complex_from_wire(data),
+            style=viewer_settings.style_of(data),
+        )
+        g = g._with(url_params=viewer_settings.params_of(data, g._url_params, g._complex_encodings))
         found = answer.dataset_id or dataset_id
-        return g._with(dataset_id=found, url=arrow_uploader.viewer_url(g, self.session, found))
+        return g._with(dataset_id=found, url=arrow_uploader.viewer_url(g, self.session, found, warn=False))
 
     @property
     def _config(self) -> MutableMapping[str, Any]:
@@ -91,7 +105,7 @@ class GraphistryClient(AuthenticationMethods, GraphVerbs):
         )
         sending.share()
         assert sending.dataset_id is not None
-        url = arrow_uploader.viewer_url(g, self.session, sending.dataset_id)
+        url = arrow_uploader.viewer_url(g, self.session, sending.dataset_id, warn)
         if mode != "g":
             return render.show(url, mode, g._height, options.get("extra_html", ""), options.get("override_html_style"))
         return g._with(
@@ -108,7 +122,7 @@ class GraphistryClient(AuthenticationMethods, GraphVerbs):
         source = source_of(task)
         if options.get("validate", True):
             prepare(source)
-        engine = options.get("engine", "auto")
+        engine = getattr(options.get("engine", "auto"), "value", options.get("engine", "auto"))
         if engine == "auto":
             engine = "cudf" if "cudf" in {frames.library_of(g._edges), frames.library_of(g._nodes)} else "pandas"
         elif engine not in engines.ENGINES:

@@ -12,18 +12,18 @@ from conftest import ROOT
 
 # Each layer may import what stands before it in this list (and its own members).
 LAYERS = [
-    ["errors"],
-    ["messages", "arrow_body"],
-    ["wire", "frames", "bindings", "encodings", "engines"],
-    ["readers"],
-    ["settings", "collections", "kepler", "interop"],
-    ["plottable_show", "plottable_interop"],
-    ["plottable", "compute"],
+    ["errors", "privacy"],
+    ["messages", "arrow_body", "module_paths"],
+    ["wire", "frames", "bindings", "encodings", "engines", "render"],
+    ["readers", "findings"],
+    ["viewer_settings", "viewer_collections", "react_encodings", "kepler", "interop"],
+    ["plottable_show", "plottable_interop", "compute"],
+    ["plottable"],
     ["executors"],
     ["hub"],
     ["transports", "gateway"],
     ["client_session", "diagnosis"],
-    ["arrow_uploader", "render", "authentication"],
+    ["arrow_uploader", "authentication"],
     ["pygraphistry"],
     ["cli"],
 ]

@@ -1,0 +1,137 @@
+"""Verbs we do not have: handed to PyGraphistry when it is installed, and its answer handed back.
+
+A graph goes over with its tables (by identity), bindings, encodings, style and ids, tied to a PyGraphistry client that
+stands for this graph's session: one per session, so two sessions' plugin configurations stay apart. May import errors,
+encodings and frames; imports graphistry only when a verb is asked for that is not ours.
+"""
+
+from __future__ import annotations
+
+import functools
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+from ..encodings import BINDINGS
+from ..errors import MissingDependency, NotImplementedHere
+
+if TYPE_CHECKING:
+    from ..plottable import Plottable
+
+_CARRIED = (*(f"_{name}" for name in BINDINGS), "_dataset_id", "_url", "_nodes_file_id", "_edges_file_id", "_name",
+            "_description", "_height", "_render", "_url_params", "_complex_encodings")  # fmt: skip
+_REMOTE = ("gfql_remote", "chain_remote")  # they would go to a server that a local session never named
+_PLUGINS = ("kusto", "spanner", "_bolt_driver")
+_SETTINGS = ("hostname", "protocol", "client_protocol_hostname", "certificate_validation", "org_name", "api_token")
+
+
+def available() -> bool:
+    """Say whether PyGraphistry is installed."""
+    return find_spec("graphistry") is not None
+
+
+def verb(g: Plottable, name: str) -> Any:
+    """Return PyGraphistry's attribute of this name for a graph; a method gives our Plottable for its own.
+
+    Raises AttributeError when PyGraphistry has none either, or is not installed (naming the extra that brings it).
+    """
+    if name.startswith("_"):
+        raise AttributeError(f"'Plottable' object has no attribute {name!r}")
+    if not available():
+        raise AttributeError(
+            f"'Plottable' object has no attribute {name!r}. If it is one of PyGraphistry's, install that: "
+            'pip install "graphistry-core[pygraphistry]".'
+        )
+    if name.startswith(_REMOTE) and g._client is not None and not hasattr(g._client.session.transport, "url"):
+        raise NotImplementedHere(f"{name}() needs a server; with the local transport call the verb itself, on the graph.")
+    from graphistry.plotter import Plotter
+
+    if not hasattr(Plotter, name):
+        raise AttributeError(f"'Plottable' object has no attribute {name!r}, and neither has PyGraphistry's Plotter")
+    found = getattr(to_peer(g), name)
+    if not callable(found):
+        return from_peer(found, g)
+
+    @functools.wraps(found)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        peer = to_peer(g)
+        answer = getattr(peer, name)(*_to_peers(args), **{k: _to_peer(v) for k, v in kwargs.items()})
+        _keep_plugins(g, peer)
+        return from_peer(answer, g)
+
+    return call
+
+
+def _to_peers(values: Any) -> tuple[Any, ...]:
+    return tuple(_to_peer(value) for value in values)
+
+
+def _to_peer(value: Any) -> Any:
+    """Graphs among the arguments go over too; a function gets and gives ours."""
+    return to_peer(value) if hasattr(value, "_complex_encodings") and hasattr(value, "_client") else value
+
+
+def to_peer(g: Plottable) -> Any:
+    """Return PyGraphistry's Plotter for a graph: the same tables, bindings, encodings, style, ids and settings."""
+    peer = _client_of(g).bind()
+    for name in _CARRIED:
+        setattr(peer, name, getattr(g, name))
+    peer._edges, peer._nodes = g._edges, g._nodes
+    peer._style = g._style or None
+    return peer
+
+
+def from_peer(answer: Any, g: Plottable) -> Any:
+    """Return our Plottable for PyGraphistry's (also inside a tuple, list or dict); anything else as it is."""
+    if isinstance(answer, tuple | list) and type(answer) in (tuple, list):
+        return type(answer)(from_peer(item, g) for item in answer)
+    if type(answer) is dict:
+        return {key: from_peer(item, g) for key, item in answer.items()}
+    if not (hasattr(answer, "_edges") and hasattr(answer, "_complex_encodings") and hasattr(answer, "_pygraphistry")):
+        return answer
+    ours = g.copy()
+    for name in _CARRIED:
+        setattr(ours, name, getattr(answer, name))
+    ours._edges, ours._nodes = answer._edges, answer._nodes
+    ours._style = answer._style or {}
+    return ours
+
+
+def _client_of(g: Plottable) -> Any:
+    """Return the PyGraphistry client that stands for the graph's session, with the session's present settings."""
+    import graphistry
+
+    session = None if g._client is None else g._client.session
+    peer = getattr(session, "_peer", None)
+    if peer is None:
+        peer = graphistry.pygraphistry.GraphistryClient()
+        if session is not None:
+            session._peer = peer
+    if session is None or g._client is None:
+        return peer
+    peer.relogin = lambda: peer.api_token(g._client.relogin())
+    for name in _SETTINGS:
+        setattr(peer.session, name, getattr(session, name))
+    for name in _PLUGINS:
+        configured = getattr(session, name)
+        if name == "_bolt_driver" and isinstance(configured, dict):
+            peer.set_bolt_driver(configured)
+        elif configured is not None:
+            setattr(peer.session, name, configured)
+    return peer
+
+
+def _keep_plugins(g: Plottable, peer: Any) -> None:
+    """Keep what a call configured (``configure_kusto``, …) in the graph's own session."""
+    if g._client is None:
+        return
+    for name in _PLUGINS:
+        configured = getattr(peer.session, name, None)
+        if configured is not None:
+            setattr(g._client.session, name, configured)
+
+
+def require(g: Plottable, name: str) -> Any:
+    """Return PyGraphistry's verb, for ours that are only its: MissingDependency names the extra without it."""
+    if not available():
+        raise MissingDependency(f'{name}() needs PyGraphistry: pip install "graphistry-core[pygraphistry]".')
+    return verb(g, name)
