@@ -73,6 +73,7 @@ _ERRORS = (
     "MissingDependency",
     "NotAuthenticated",
     "NotFound",
+    "RefreshFailed",
     "ResultNotSerializable",
     "ResultTooLarge",
     "ServerError",

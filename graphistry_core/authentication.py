@@ -15,6 +15,7 @@ from .errors import (
     BadRequest,
     GraphistryError,
     NotAuthenticated,
+    RefreshFailed,
     SsoError,
     SsoStateInvalid,
     SsoTimeout,
@@ -181,9 +182,7 @@ class AuthenticationMethods:
             elif self.session.store_token_creds_in_memory:
                 return self.relogin()
             else:
-                # A ValueError in PyGraphistry; both of ours say what the caller can do about it.
-                kind = type(e) if isinstance(e, NotAuthenticated) else BadRequest
-                failure = kind(f"Failed to refresh token: {e.message}")
+                failure = RefreshFailed(f"Failed to refresh token: {e.message} Register again with a fresh one.")
             if fail_silent:
                 return None
             raise failure from e

@@ -10,6 +10,7 @@
     │   └── EngineUnavailable            400  an engine was named that does not work here
     ├── NotAuthenticated                 401  no token, or one that is not valid
     │   └── TokenExpired                 401
+    │       └── RefreshFailed (ValueError)    no fresher token, and no credentials to get one with
     ├── InvalidCredentials               400  a login the server refuses (the status DRF-JWT uses)
     ├── AccessDenied                     403  the token is fine, the right is missing
     ├── NotFound                         404  dataset, file or route; also what is not yours to see
@@ -124,6 +125,12 @@ class TokenExpired(NotAuthenticated):
     def to_body(self) -> dict[str, Any]:
         # PyGraphistry tells expiry from other refusals by exactly this list.
         return {**super().to_body(), "non_field_errors": ["Token has expired."]}
+
+
+class RefreshFailed(TokenExpired, ValueError):
+    """The token could not be refreshed, and there are no credentials to log in again with."""
+
+    code = "refresh-failed"
 
 
 class InvalidCredentials(GraphistryError):

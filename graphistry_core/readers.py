@@ -227,6 +227,22 @@ def _read_text(path: Path, *, blanks_separate: bool) -> pa.Table:
     return to_arrow(frame)
 
 
+def read_csv(text: str, **options: Any) -> Any:
+    """Read CSV text as a server wrote it into a pandas frame; values stay what they are.
+
+    Numbers are numbers, but ``007`` stays text, and so do ``NA`` and ``None``; an empty field is missing. ``options``
+    are those of ``pandas.read_csv``, and take over when given.
+    """
+    import pandas as pd
+
+    if options:
+        return pd.read_csv(io.StringIO(text), **options)
+    names = next(csv.reader([_LINE_END.split(text, maxsplit=1)[0]]), [])
+    if len(set(names)) != len(names) or "\n" in "".join(names):
+        return pd.read_csv(io.StringIO(text), keep_default_na=False, na_values=[""])
+    return _parse_text(text, ",", names, headless=False)
+
+
 def _parse_text(text: str, separator: str, names: list[str], headless: bool) -> Any:
     import pandas as pd
 

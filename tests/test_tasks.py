@@ -23,9 +23,10 @@ from graphistry_core import (
     TaskFailed,
     errors,
     run_task,
+    wire,
 )
 from graphistry_core.executors import GraphData, Limits, Task, get_executor
-from graphistry_core.executors.task import normalize, prepare, source_of, undefined_names
+from graphistry_core.executors.task import source_of, undefined_names
 
 threshold = 3
 
@@ -368,8 +369,18 @@ class TestSources:
 
     def test_what_the_wire_adds_is_taken_off_exactly(self):
         source = 'def task(g):\n    return """a\n  b\n\n    c"""'
-        indented = "\n".join("    " + line for line in source.split("\n"))
-        assert prepare(indented) == source
+        sent = wire.Python("id", source).encode()
+        assert json.loads(sent.body)["execute"].split("\n") == ["    " + line for line in source.split("\n")]
+        assert wire.Python.decode({"dataset_id": "id"}, sent).execute == source
+
+    def test_dedenting_never_changes_a_literal(self, graph):
+        source = """
+            def task(g):
+                return {'a': '''x
+  y''', 'b': '''x
+                y'''}
+        """
+        assert run_task(source, graph) == {"a": "x\n  y", "b": "x\n                y"}
 
     def test_string_literals_survive_deeper_indentation(self, graph):
         source = '        def task(g):\n            return {"s": """a\n  b\n"""}'
@@ -434,7 +445,6 @@ class TestSources:
             return {"a": 1}
 
         assert source_of(task) == 'def task(g):\n    return {"a": 1}\n'
-        assert normalize("    " + source_of(task).replace("\n", "\n    ")) == source_of(task).rstrip("\n")
 
 
 class TestRunTask:

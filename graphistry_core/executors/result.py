@@ -17,7 +17,7 @@ import zipfile
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from .. import frames, wire
+from .. import frames, readers, wire
 from ..errors import GraphistryError, MalformedAnswer, ResultNotSerializable, ResultTooLarge
 from ..messages import JSON_TYPE, HttpResponse
 from .contract import Limits, Task
@@ -405,7 +405,7 @@ def _read(body: bytes, format: str, options: Mapping[str, Any] | None) -> Any:
     if not body.strip():
         return pd.DataFrame()
     if format == "csv":
-        return pd.read_csv(io.BytesIO(body), **dict(options or {}))
+        return readers.read_csv(body.decode("utf-8", "surrogatepass"), **dict(options or {}))
     return pd.read_parquet(io.BytesIO(body))
 
 

@@ -42,11 +42,20 @@ def source_of(task: Callable[..., Any] | Path | str) -> str:
             reason = e.strerror if isinstance(e, OSError) else "it is not text in its encoding (UTF-8 by default)"
             raise InvalidTask(f"The task file {path} cannot be read: {reason}.") from e
     if isinstance(task, str):
-        # Dedenting touches blank lines inside string literals, so only where there is something to dedent.
-        return textwrap.dedent(task) if task.lstrip("\r\n")[:1] in (" ", "\t") else task
+        return dedented(task)
     if callable(task):
         return _source_of_callable(task)
     raise InvalidTask(f"A task is a function, its source, or the path of a .py file, not a {type(task).__name__}.")
+
+
+def dedented(text: str) -> str:
+    """Return a source without its common indentation, as PyGraphistry sends it, unless that would change a literal."""
+    flat = textwrap.dedent(text)
+    try:
+        same = ast.dump(parse(text)) == ast.dump(parse(flat))
+    except (InvalidTask, RecursionError):
+        return flat
+    return flat if same else text
 
 
 def _source_of_callable(task: Callable[..., Any]) -> str:
@@ -63,13 +72,13 @@ def _source_of_callable(task: Callable[..., Any]) -> str:
     if task.__name__ == "<lambda>":
         raise InvalidTask("A lambda cannot be shipped as a task: write def task(g): return …")
     try:
-        text = textwrap.dedent(inspect.getsource(task))
+        text = dedented(inspect.getsource(task))
     except (OSError, TypeError) as e:
         raise InvalidTask(
             f"The source of {task.__name__} is not available (was it made by exec or typed into a plain prompt?): "
             "pass the source as text, or a .py file."
         ) from e
-    if hasattr(task, "__wrapped__") and not text.startswith("@"):
+    if hasattr(task, "__wrapped__") and not text.lstrip().startswith("@"):
         raise InvalidTask(
             f"{task.__name__} is wrapped by a decorator that its source does not show: pass the plain function, or a "
             "file that has both."
@@ -128,14 +137,8 @@ def _blocks(code: types.CodeType) -> Iterator[types.CodeType]:
 
 
 def normalize(text: str) -> str:
-    """Undo what transport did to a source.
-
-    Clients put four blanks before every line, blank lines included; taking exactly those off restores string
-    literals that span lines. Blank lines at both ends go.
-    """
+    """Return a source with ``\\n`` as its line end, without blank lines at both ends and without a byte order mark."""
     lines = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    if len(lines) > 1 and all(line.startswith("    ") for line in lines):
-        lines = [line[4:] for line in lines]
     while lines and not lines[0].strip():
         del lines[0]
     while lines and not lines[-1].strip():
@@ -145,6 +148,7 @@ def normalize(text: str) -> str:
 
 def parse(text: str) -> ast.Module:
     """Parse a task's source at any indentation; raise InvalidTask with line, column and caret."""
+    text = normalize(text)
     indented = text[:1] in (" ", "\t")
     try:
         # An indented source becomes the body of an "if", so that string literals in it stay as they are.

@@ -24,13 +24,23 @@ class PythonAnswer(Answer):
         return cls(http.body, http.content_type)
 
 
+_INDENT = " " * 4
+
+
+def _unindented(text: str) -> str:
+    lines = text.split("\n")
+    if len(lines) == 1 or not all(line.startswith(_INDENT) for line in lines):
+        return text
+    return "\n".join(line.removeprefix(_INDENT) for line in lines)
+
+
 @dataclass(frozen=True)
 class Python(Request[PythonAnswer]):
     """Run ``task(g)`` on a dataset.
 
     On the wire every line of ``execute`` is indented by four spaces, as clients have always sent it, and
-    ``format`` and ``output_type`` are left out when they are ``json``. ``decode`` keeps the source as it came:
-    ``executors.task`` takes any indentation.
+    ``format`` and ``output_type`` are left out when they are ``json``. ``decode`` takes exactly these blanks off again,
+    which restores string literals that span lines; a source that came without them stays as it came.
     """
 
     operation = "python"
@@ -45,7 +55,7 @@ class Python(Request[PythonAnswer]):
     run_label: str | None = None
 
     def encode(self) -> HttpRequest:
-        indented = "\n".join("    " + line for line in self.execute.split("\n"))
+        indented = "\n".join(_INDENT + line for line in self.execute.split("\n"))
         body = {"execute": indented, "engine": self.engine} | without_none(
             run_label=self.run_label or None,
             format=None if self.format == "json" else self.format,
@@ -58,7 +68,7 @@ class Python(Request[PythonAnswer]):
         fields = Fields.of(http)
         return cls(
             params["dataset_id"],
-            fields.text("execute"),
+            _unindented(fields.text("execute")),
             fields.choice("engine", ("pandas", "cudf", "auto"), "auto"),
             fields.choice("format", FORMATS, "json"),
             fields.choice("output_type", OUTPUT_TYPES, "json"),
