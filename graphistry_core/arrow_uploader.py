@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import string
 import time
@@ -9,11 +10,13 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
-from . import encodings, frames, wire
+from . import encodings, frames, viewer_collections, wire
 from .arrow_body import ArrowBody
 from .errors import BadRequest, BindingError, InvalidTable, NotFound
 from .executors.contract import check_bindings
+from .findings import Findings
 from .plottable import PRIVACY_KEYS, Plottable
 
 if TYPE_CHECKING:
@@ -22,6 +25,8 @@ if TYPE_CHECKING:
     from .client_session import ClientSession
 
 AGENT = "graphistry-core"
+_BARE_PERCENT = re.compile("%(?![0-9A-Fa-f]{2})")
+_SAFE = "%/:,;@!$'()*"
 Call = Callable[[wire.Request[Any]], Any]
 
 
@@ -167,12 +172,19 @@ def uploader(g: Plottable, session: ClientSession, call: Call, options: Mapping[
     except BindingError:
         labelled = g
     validate, warn = options.get("validate", "autofix"), options.get("warn", True)
+    findings = Findings.under(validate, warn)
+    viewer_collections.url_params(g._url_params, findings)  # told before anything is sent
     edges = frames.to_arrow(g._edges, validate, warn)
     nodes = None if g._nodes is None else frames.to_arrow(g._nodes, validate, warn)
     bound = labelled.bindings()
     check_bindings(edges.column_names, "edges", bound)
     if nodes is not None:
         check_bindings(nodes.column_names, "nodes", bound)
+    for which, table in (("edges", edges), ("nodes", nodes)):
+        for sentence in (
+            encodings.unknown_columns(g._complex_encodings, which, table.column_names) if table is not None else ()
+        ):
+            findings.add(sentence)
     return ArrowUploader(session, call, edges, nodes, _body(labelled, session, options), g._privacy)
 
 
@@ -182,14 +194,14 @@ def _body(g: Plottable, session: ClientSession, options: Mapping[str, Any]) -> d
     random_name = "".join(secrets.choice(string.ascii_uppercase + string.digits) for _ in range(10))
     org = {"org_name": session.org_name} if session.org_name else {}
     return {
-        "node_encodings": encodings.to_wire(g.bindings(), "nodes"),
-        "edge_encodings": encodings.to_wire(g.bindings(), "edges"),
+        "node_encodings": encodings.to_wire(g.bindings(), "nodes", g._complex_encodings),
+        "edge_encodings": encodings.to_wire(g.bindings(), "edges", g._complex_encodings),
         "metadata": {
             "usertag": usertag(session),
             "agent": AGENT,
             "apiversion": "3",
             "agentversion": __version__,
-            **g._style,
+            **encodings.as_json(g._style, "The graph's style"),
         },
         "name": options.get("name") or g._name or f"Untitled {random_name}",
         "description": options.get("description") or g._description or "",
@@ -205,7 +217,10 @@ def usertag(session: ClientSession) -> str:
 
 
 def viewer_url(g: Plottable, session: ClientSession, dataset_id: str) -> str:
-    """Return where a person sees the dataset, with the graph's URL parameters."""
+    """Return where a person sees the dataset, with the graph's URL parameters.
+
+    Collections are written as the viewer reads them; those that cannot be used are left out.
+    """
     fixed = {
         "dataset": dataset_id,
         "type": "arrow",
@@ -213,6 +228,12 @@ def viewer_url(g: Plottable, session: ClientSession, dataset_id: str) -> str:
         "usertag": usertag(session),
         "splashAfter": int(time.time()) + 15,
     }
-    query = "&".join(f"{name}={value}" for name, value in [*fixed.items(), *g._url_params.items()])
+    params = viewer_collections.url_params(g._url_params, Findings(strict=False, warn=False))
+    query = "&".join(f"{name}={escaped(value)}" for name, value in [*fixed.items(), *params.items()])
     base = session.client_protocol_hostname or f"{session.protocol}://{session.hostname}"
     return session.transport.viewer_url(base, query, dataset_id)
+
+
+def escaped(value: Any) -> str:
+    """Return a value of a URL's query; what is percent-encoded already stays as it is."""
+    return quote(_BARE_PERCENT.sub("%25", str(value)), safe=_SAFE)

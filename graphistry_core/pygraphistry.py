@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import MutableMapping
 from typing import TYPE_CHECKING, Any
 
-from . import arrow_uploader, engines, frames, render, wire
+from . import arrow_uploader, engines, frames, render, viewer_settings, wire
 from .authentication import AuthenticationMethods
 from .client_session import ClientSession
-from .encodings import from_wire
+from .encodings import complex_from_wire, from_wire
 from .errors import BadRequest, warn_user
 from .executors.result import decode
 from .executors.task import prepare, source_of
@@ -54,6 +54,26 @@ class GraphistryClient(AuthenticationMethods, GraphVerbs):
     def _graph(self) -> Plottable:
         return Plottable(self)
 
+    def style(  # type: ignore[override]  # PyGraphistry's clients have another order
+        self,
+        bg: dict[str, Any] | None = None,
+        fg: dict[str, Any] | None = None,
+        logo: dict[str, Any] | None = None,
+        page: dict[str, Any] | None = None,
+    ) -> Plottable:
+        """Set the style of an empty graph; see :meth:`Plottable.style`, whose arguments stand in another order."""
+        return self._graph().style(fg=fg, bg=bg, page=page, logo=logo)
+
+    def addStyle(  # type: ignore[override]  # noqa: N802 - PyGraphistry's name
+        self,
+        bg: dict[str, Any] | None = None,
+        fg: dict[str, Any] | None = None,
+        logo: dict[str, Any] | None = None,
+        page: dict[str, Any] | None = None,
+    ) -> Plottable:
+        """Add to the style of an empty graph; see :meth:`Plottable.addStyle`."""
+        return self._graph().addStyle(fg=fg, bg=bg, page=page, logo=logo)
+
     if not TYPE_CHECKING:
 
         def __getattr__(self, name: str) -> Any:
@@ -78,7 +98,7 @@ class GraphistryClient(AuthenticationMethods, GraphVerbs):
         )
         g = g._with(url_params=viewer_settings.params_of(data, g._url_params, g._complex_encodings))
         found = answer.dataset_id or dataset_id
-        return g._with(dataset_id=found, url=arrow_uploader.viewer_url(g, self.session, found, warn=False))
+        return g._with(dataset_id=found, url=arrow_uploader.viewer_url(g, self.session, found))
 
     @property
     def _config(self) -> MutableMapping[str, Any]:
@@ -105,7 +125,7 @@ class GraphistryClient(AuthenticationMethods, GraphVerbs):
         )
         sending.share()
         assert sending.dataset_id is not None
-        url = arrow_uploader.viewer_url(g, self.session, sending.dataset_id, warn)
+        url = arrow_uploader.viewer_url(g, self.session, sending.dataset_id)
         if mode != "g":
             return render.show(url, mode, g._height, options.get("extra_html", ""), options.get("override_html_style"))
         return g._with(
