@@ -8,11 +8,12 @@ encodings and frames; imports graphistry only when a verb is asked for that is n
 from __future__ import annotations
 
 import functools
+import inspect
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from ..encodings import BINDINGS
-from ..errors import MissingDependency, NotImplementedHere
+from ..errors import NotImplementedHere
 
 if TYPE_CHECKING:
     from ..plottable import Plottable
@@ -42,7 +43,9 @@ def verb(g: Plottable, name: str) -> Any:
             'pip install "graphistry-core[pygraphistry]".'
         )
     if name.startswith(_REMOTE) and g._client is not None and not hasattr(g._client.session.transport, "url"):
-        raise NotImplementedHere(f"{name}() needs a server; with the local transport call the verb itself, on the graph.")
+        raise NotImplementedHere(
+            f"{name}() needs a server; with the local transport call the verb itself, on the graph."
+        )
     from graphistry.plotter import Plotter
 
     if not hasattr(Plotter, name):
@@ -130,8 +133,11 @@ def _keep_plugins(g: Plottable, peer: Any) -> None:
             setattr(g._client.session, name, configured)
 
 
-def require(g: Plottable, name: str) -> Any:
-    """Return PyGraphistry's verb, for ours that are only its: MissingDependency names the extra without it."""
+def public(name: str) -> Any:
+    """Return what PyGraphistry's module calls by this name (no submodules), or None."""
     if not available():
-        raise MissingDependency(f'{name}() needs PyGraphistry: pip install "graphistry-core[pygraphistry]".')
-    return verb(g, name)
+        return None
+    import graphistry
+
+    found = getattr(graphistry, name, None)
+    return None if inspect.ismodule(found) else found
