@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from . import arrow_uploader, engines, frames, render, viewer_settings, wire
@@ -73,6 +73,27 @@ class GraphistryClient(AuthenticationMethods, GraphVerbs):
     ) -> Plottable:
         """Add to the style of an empty graph; see :meth:`Plottable.addStyle`."""
         return self._graph().addStyle(fg=fg, bg=bg, page=page, logo=logo)
+
+    def hypergraph(  # type: ignore[override] # PyGraphistry's: by position, and all five results
+        self,
+        raw_events: Any,
+        entity_types: Sequence[str] | None = None,
+        opts: Mapping[str, Any] | None = None,
+        drop_na: bool = True,
+        drop_edge_attrs: bool = False,
+        verbose: bool = True,
+        direct: bool = False,
+        engine: str = "auto",
+        npartitions: int | None = None,
+        chunksize: int | None = None,
+    ) -> dict[str, Any]:
+        """Turn rows into a graph of their values; return entities, events, edges, nodes and graph.
+
+        See :meth:`Plottable.hypergraph` for the arguments.
+        """
+        options = {name: value for name, value in locals().items() if name not in ("self", "raw_events")}
+        made: dict[str, Any] = self._graph().hypergraph(raw_events, return_as="all", **options)
+        return made
 
     if not TYPE_CHECKING:
 
