@@ -83,6 +83,7 @@ class ClientSession:
         self.client_protocol_hostname: str | None = settings.get("GRAPHISTRY_CLIENT_PROTOCOL_HOSTNAME", str, "") or None
         self.certificate_validation = settings.get("GRAPHISTRY_CERTIFICATE_VALIDATION", to_bool, True)
         self.store_token_creds_in_memory = settings.get("GRAPHISTRY_STORE_CREDS_IN_MEMORY", to_bool, True)
+        self.timeout_s = settings.get("GRAPHISTRY_TIMEOUT_S", float, 600.0)
         self.login_type: str | None = None
         self.org_name: str | None = None
         self.idp_name: str | None = None
@@ -145,7 +146,8 @@ class ClientSession:
             return LocalTransport()
         if choice == "http":
             url = f"{self.protocol}://{self.hostname}"
-            return HttpTransport(url, certificate_validation=self.certificate_validation)
+            timeout = (10.0, self.timeout_s)
+            return HttpTransport(url, certificate_validation=self.certificate_validation, timeout_s=timeout)
         raise ConfigError(
             f"transport={choice!r} is unknown (it may come from {TRANSPORT}); use 'local', 'http' or a Transport."
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import types
 import warnings
 
 import jwt
@@ -322,3 +324,52 @@ def test_an_unreachable_host_names_the_way_out():
 def test_register_arguments_that_do_not_go_together(arguments, sentence):
     with pytest.raises(ValueError, match=sentence):
         GraphistryClient().register(**arguments)
+
+
+class TestRender:
+    """What plot() gives, by mode."""
+
+    @pytest.fixture
+    def g(self, client, edges):
+        return client.edges(edges, "s", "d")
+
+    def test_url_by_false_none_and_name(self, g):
+        for url in (g.plot(render="url"), g.plot(render=False), g.settings(render="url").plot(render=None)):
+            assert "graph" in url
+
+    def test_a_browser_is_opened_where_there_is_one(self, g, monkeypatch):
+        opened = []
+        monkeypatch.setattr("webbrowser.get", lambda *_: None)
+        monkeypatch.setattr("webbrowser.open", opened.append)
+        assert [g.plot(), g.plot(render=True)] == opened
+
+    def test_a_notebook_gets_an_iframe(self, g, monkeypatch):
+        shown = types.ModuleType("IPython.display")
+        shown.HTML = lambda text: ("HTML", text)
+        ipython = types.ModuleType("IPython")
+        ipython.get_ipython = lambda: object()
+        monkeypatch.setitem(sys.modules, "IPython", ipython)
+        monkeypatch.setitem(sys.modules, "IPython.display", shown)
+        kind, text = g.settings(height=321).plot(extra_html="<b>more</b>")
+        assert kind == "HTML"
+        assert text.startswith("<iframe")
+        assert "321px" in text
+        assert text.endswith("<b>more</b>")
+
+    def test_databricks_gets_the_iframe_as_text(self, g, monkeypatch):
+        monkeypatch.setenv("DATABRICKS_RUNTIME_VERSION", "15")
+        assert g.plot(override_html_style="x: y").startswith("<iframe")
+
+    def test_a_plotted_graph_shows_itself(self, g):
+        assert g._repr_html_() is None
+        assert "<iframe" in g.upload()._repr_html_()
+
+    def test_unknown_modes_are_named(self, g):
+        with pytest.raises(ValueError, match="hologram"):
+            g.plot(render="hologram")
+
+    def test_skip_upload_gives_the_uploader(self, g, client):
+        sending = g.name("n").plot(skip_upload=True)
+        assert (sending.name, sending.dataset_id) == ("n", None)
+        assert sending.post().dataset_id
+        assert sending.metadata["apiversion"] == "3"
