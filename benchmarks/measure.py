@@ -40,10 +40,26 @@ def _timed(call: Callable[[], Any]) -> tuple[float, float]:
     return time.perf_counter() - wall, time.process_time() - cpu
 
 
-def compare(what: str, ours: Callable[[], Any], peer: Callable[[], Any], goal: str, rounds: int = 5) -> Row:
-    """Run both in turn; the ratio is the median of the rounds' ratios (peer by ours: above 1 ours is faster)."""
-    ours(), peer()  # warm both up
-    pairs = [(_timed(ours), _timed(peer)) for _ in range(rounds)]
+def compare(
+    what: str,
+    ours: Callable[[], Any],
+    peer: Callable[[], Any],
+    goal: str,
+    rounds: int = 5,
+    clean: Callable[[], Any] = lambda: None,
+) -> Row:
+    """Run both in turn; the ratio is the median of the rounds' ratios (peer by ours: above 1 ours is faster).
+
+    ``clean`` runs after each, untimed, so that neither pays for what the other left behind.
+    """
+
+    def timed(call: Callable[[], Any]) -> tuple[float, float]:
+        taken = _timed(call)
+        clean()
+        return taken
+
+    timed(ours), timed(peer)  # warm both up
+    pairs = [(timed(ours), timed(peer)) for _ in range(rounds)]
     ratios = [p[0] / o[0] for o, p in pairs]
     cpu = [p[1] / max(o[1], 1e-9) for o, p in pairs]
     mine, theirs = statistics.median(o[0] for o, _ in pairs), statistics.median(p[0] for _, p in pairs)

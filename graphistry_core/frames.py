@@ -346,8 +346,9 @@ def to_pandas(table: pa.Table) -> pd.DataFrame:
     """Turn a table into a pandas frame, without a copy where the column types allow it.
 
     With pandas 3 the frame may share read-only memory with the table: hand out ``frame.copy(deep=False)``, whose
-    copy-on-write protects it. Before pandas 3 the columns are copied. Integers with nulls become float64, as pandas
-    has it, except where that would change them (beyond 2**53): these become nullable ``Int64``/``UInt64``.
+    copy-on-write protects it as long as the frame itself is kept. Before pandas 3 the columns are copied. Integers
+    with nulls become float64, as pandas has it, except where that would change them (beyond 2**53): these become
+    nullable ``Int64``/``UInt64``.
     """
     import pandas as pd
     import pyarrow as pa

@@ -10,10 +10,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
 from types import ModuleType
+from typing import Any
 
 from .errors import MissingDependency
 
@@ -34,8 +34,8 @@ FORWARDED = ("constants", "validate", "schema", "models", "compute.ast", "comput
              "compute.exceptions", "compute.ASTSerializable", "compute.filter_by_dict", "compute.hop")  # fmt: skip
 
 
-class _Finder(MetaPathFinder, Loader):
-    """Asked last: only for what no file provides."""
+class _Finder:
+    """Asked last, only for what no file provides; finder and loader in one."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
@@ -44,7 +44,8 @@ class _Finder(MetaPathFinder, Loader):
         package, _, name = fullname.partition(".")
         if package != _PACKAGE or not (name in OURS or _forwarded(name)):
             return None
-        return ModuleSpec(fullname, self, is_package=name not in OURS and _is_package(name))
+        loader: Any = self
+        return ModuleSpec(fullname, loader, is_package=name not in OURS and _is_package(name))
 
     def create_module(self, spec: ModuleSpec) -> ModuleType | None:
         """Have a module made as always."""

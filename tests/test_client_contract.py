@@ -347,7 +347,7 @@ class TestRender:
         shown = types.ModuleType("IPython.display")
         shown.HTML = lambda text: ("HTML", text)
         ipython = types.ModuleType("IPython")
-        ipython.get_ipython = lambda: object()
+        ipython.get_ipython = object
         monkeypatch.setitem(sys.modules, "IPython", ipython)
         monkeypatch.setitem(sys.modules, "IPython.display", shown)
         kind, text = g.settings(height=321).plot(extra_html="<b>more</b>")

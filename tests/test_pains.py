@@ -94,7 +94,9 @@ def test_auto_engine_follows_the_graph_not_what_is_installed(client, client_hub,
 
 
 def test_csv_results_keep_their_values(client, edges):
-    source = "import pandas as pd\ndef task(g): return pd.DataFrame({'id': ['007', '10'], 'c': ['NA', None], 'n': [1, 2]})"
+    source = (
+        "import pandas as pd\ndef task(g): return pd.DataFrame({'id': ['007', '10'], 'c': ['NA', None], 'n': [1, 2]})"
+    )
     out = client.edges(edges, "s", "d").python_remote_table(source, format="csv")
     assert out["id"].tolist() == ["007", "10"]
     assert out["c"].fillna("-").tolist() == ["NA", "-"]
@@ -108,7 +110,8 @@ def test_filters_on_a_column_called_id(client):
     g = client.edges(edges, "src", "dst").nodes(nodes, "id")
     source = """
 def task(g):
-    return {'edges': g._edges[g._edges['id'] == 20]['dst'].tolist(), 'nodes': g._nodes[g._nodes['id'] == 'a']['n'].tolist()}
+    edges, nodes = g._edges[g._edges['id'] == 20], g._nodes[g._nodes['id'] == 'a']
+    return {'edges': edges['dst'].tolist(), 'nodes': nodes['n'].tolist()}
 """
     assert g.python_remote_json(source) == {"edges": ["c"], "nodes": [1]}
     assert g.filter_edges_by_dict({"id": 20})._edges["dst"].tolist() == ["c"]
@@ -149,7 +152,9 @@ def test_two_slices_of_one_table_are_two_files(client):
     sums = []
     for start in (0, 5):
         g = client.edges(whole.slice(start, 5), "s", "d").upload()
-        sums.append(g.python_remote_json("def task(g): return {'s': int(g._edges['s'].sum()), 't': g._edges['t'].tolist()}"))
+        sums.append(
+            g.python_remote_json("def task(g): return {'s': int(g._edges['s'].sum()), 't': g._edges['t'].tolist()}")
+        )
     assert sums == [{"s": 10, "t": ["t0", "t1", "t2", "t3", "t4"]}, {"s": 35, "t": ["t5", "t6", "t7", "t8", "t9"]}]
 
 
@@ -180,7 +185,12 @@ class TestContentKeys:
         table = pa.table({"a": [1, 2, 3], "b": ["x", "y", None]})
         same = pa.table({"a": [1, 2, 3], "b": ["x", "y", None]})
         assert ArrowBody(table).content_key == ArrowBody(same).content_key
-        for other in (table.slice(0, 2), table.rename_columns(["a", "c"]), table.select(["b", "a"]), table.take([0, 2, 1])):
+        for other in (
+            table.slice(0, 2),
+            table.rename_columns(["a", "c"]),
+            table.select(["b", "a"]),
+            table.take([0, 2, 1]),
+        ):
             assert ArrowBody(other).content_key != ArrowBody(table).content_key
 
     def test_the_body_is_the_tables_own_memory(self):

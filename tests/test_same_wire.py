@@ -165,11 +165,11 @@ def without_known_differences(requests):
     one for this very token is not chosen again.
     """
     kept = []
-    for request in requests:
-        if "/auth/pkey/jwt/" in request["request"]:
-            request = {**request, "request": "POST /api/v2/auth/pkey/jwt/"}
-        if not (kept and request == kept[-1] and "/switch/" in request["request"]):
-            kept.append(request)
+    for sent in requests:
+        by_key = "/auth/pkey/jwt/" in sent["request"]
+        entry = {**sent, "request": "POST /api/v2/auth/pkey/jwt/"} if by_key else sent
+        if not (kept and entry == kept[-1] and "/switch/" in entry["request"]):
+            kept.append(entry)
     return kept
 
 

@@ -34,7 +34,9 @@ def a_users_day(username, register):
     for round_ in range(3):
         df = pd.DataFrame({"s": [username] * 3, "d": [f"{username}-{round_}-{n}" for n in range(3)]})
         g = client.edges(df, "s", "d").name(username).privacy("private").upload()
-        out += g.python_remote_json("def task(g): return {'d': g._edges['d'].tolist(), 's': g._edges['s'].tolist()}")["d"]
+        out += g.python_remote_json("def task(g): return {'d': g._edges['d'].tolist(), 's': g._edges['s'].tolist()}")[
+            "d"
+        ]
         assert client.from_dataset_id(g._dataset_id)._name == username
     return client.session.username, out
 
@@ -335,7 +337,7 @@ class TestBridge:
         with pytest.raises(AttributeError, match="neither has PyGraphistry"):
             client.bind().nonsense()
         with pytest.raises(AttributeError):
-            client._nonsense
+            client._nonsense()
 
     def test_a_local_session_does_not_ask_a_server_it_never_named(self, edges):
         pytest.importorskip("graphistry")

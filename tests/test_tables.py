@@ -17,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from graphistry_core import ArrowConversionError, BindingError, InvalidTable, Plottable, run_task
+from graphistry_core.arrow_body import ArrowBody
 from graphistry_core.bindings import guess_ends, guess_node
 from graphistry_core.frames import at_rest, check_readable, is_at_rest, map_arrow, to_arrow, to_pandas, write_arrow
 from graphistry_core.readers import read_file
@@ -331,3 +332,52 @@ def task(g):
     }
     empty = run_task("def task(g): return g._edges.head(0)", g, output_type="table")
     assert list(empty.columns) == ["s", "d"]
+
+
+COLUMN_NAMES = st.one_of(
+    st.text(st.characters(codec="utf-8"), max_size=3), st.integers(0, 3), st.sampled_from(["s", "d"])
+)
+PANDAS_COLUMNS = {
+    "Int64": st.one_of(st.none(), st.integers(-(2**62), 2**62)),
+    "float32": st.floats(width=32, allow_nan=True),
+    "string": st.one_of(st.none(), st.text(st.characters(codec="utf-8"), max_size=5)),
+    "category": st.one_of(st.none(), st.sampled_from(["a", "b", "é"])),
+    "boolean": st.one_of(st.none(), st.booleans()),
+    "datetime64[ns, UTC]": st.datetimes(datetime.datetime(1700, 1, 1), datetime.datetime(2200, 1, 1)),
+    "object": st.one_of(st.none(), st.lists(st.integers(0, 3), max_size=2)),
+}
+
+
+@given(st.data())
+@settings(max_examples=50, deadline=None)
+def test_random_frames_survive_the_wire_or_are_refused_by_name(data):
+    rows = data.draw(st.integers(0, 5))
+    kinds = data.draw(st.lists(st.sampled_from(sorted(PANDAS_COLUMNS)), min_size=2, max_size=5))
+    names = data.draw(st.lists(COLUMN_NAMES, min_size=len(kinds), max_size=len(kinds)))
+    series = []
+    for kind in kinds:
+        values = data.draw(st.lists(PANDAS_COLUMNS[kind], min_size=rows, max_size=rows))
+        aware = [pd.Timestamp(v, tz="UTC") for v in values] if kind.startswith("datetime") else values
+        series.append(pd.Series(aware, dtype=kind))
+    df = pd.concat(series, axis=1).set_axis(names, axis=1)
+    if rows > 2 and data.draw(st.booleans()):
+        df = df.iloc[1:-1]
+    before = df.copy()
+    g = Plottable().edges(df, str(names[0]), str(names[1]))
+    texts = [str(name) for name in names]
+    try:
+        sent = ArrowBody(to_arrow(df, warn=False)).tobytes()
+    except InvalidTable as e:
+        repeated = {text for text in texts if texts.count(text) > 1}
+        assert repeated, e
+        assert all(repr(text) in e.message for text in repeated)
+        return
+    assert len(set(texts)) == len(texts)
+    table = pa.ipc.open_file(sent).read_all()
+    assert table.column_names == texts
+    for text, name in zip(texts, names, strict=True):
+        expected = pa.array(df[name], from_pandas=True).to_pylist()
+        assert table[text].to_pylist() == expected
+    out = run_task("def task(g): return {'rows': len(g._edges), 'columns': list(g._edges.columns)}", g)
+    assert out == {"rows": len(df), "columns": texts}
+    pd.testing.assert_frame_equal(df, before)

@@ -475,6 +475,12 @@ class TestRunTask:
         assert edges["w"].tolist() == [1, 2, 3, 4]
         assert edges["s"].tolist()[0] == "a"
 
+    def test_what_direct_returns_can_be_written_to(self, graph):
+        out = run_task(lambda g: g, graph, direct=True)
+        out._edges.loc[0, "w"] = 9
+        out._edges["x"].fillna(0, inplace=False)
+        assert out._edges["w"].tolist()[0] == 9
+
     def test_output_goes_to_stderr(self, graph, capsys):
         run_source(
             "import sys\ndef task(g):\n    print('out')\n    print('err', file=sys.stderr)\n    return {}", graph

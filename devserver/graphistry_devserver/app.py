@@ -32,8 +32,9 @@ def create_app(hub: Hub | None = None, **hub_options: Any) -> Flask:
     @app.route("/", defaults={"path": ""}, methods=_METHODS)
     @app.route("/<path:path>", methods=_METHODS)
     def serve(path: str) -> Response:  # noqa: ARG001 (the path is read from the request)
-        answer = gateway.handle(_request())
-        _drain()
+        body = _body()
+        answer = gateway.handle(_request(body))
+        body.drain()
         return Response(answer.body, answer.status, dict(answer.headers), content_type=answer.content_type)
 
     @app.errorhandler(HTTPException)
@@ -46,37 +47,50 @@ def create_app(hub: Hub | None = None, **hub_options: Any) -> Flask:
     return app
 
 
-def _request() -> HttpRequest:
-    return HttpRequest(
-        request.method,
-        request.path,
-        request.args.to_dict(),
-        {name.lower(): value for name, value in request.headers.items()},
-        _Body(request.stream),
-    )
+def _request(body: _Body) -> HttpRequest:
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    return HttpRequest(request.method, request.path, request.args.to_dict(), headers, body)
+
+
+def _body() -> _Body:
+    """Return the request's body, on the socket itself where its length is known: large bodies are read in place."""
+    source, length = request.environ["wsgi.input"], request.content_length
+    if length is None or request.environ.get("wsgi.input_terminated") or not hasattr(source, "readinto"):
+        return _Body(request.stream, None)
+    return _Body(source, length)
 
 
 class _Body(io.RawIOBase):
     """A request's body, whose faults are the sender's and are said as such."""
 
-    def __init__(self, stream: Any) -> None:
-        self._stream = stream
+    def __init__(self, source: Any, length: int | None) -> None:
+        self._source, self._left = source, length
 
     def readable(self) -> bool:
         """Say yes."""
         return True
 
-    def read(self, size: int = -1) -> bytes:
-        """Read up to ``size`` bytes; raise BadRequest when the body ends early or its chunks are broken."""
+    def readinto(self, buffer: Any) -> int:
+        """Fill a buffer; raise BadRequest when the body ends early or its chunks are broken."""
+        room = memoryview(buffer).cast("B")
         try:
-            return bytes(self._stream.read(size))
+            if self._left is None:
+                data = self._source.read(len(room))
+                room[: len(data)] = data
+                return len(data)
+            if not self._left:
+                return 0
+            count = int(self._source.readinto(room[: self._left]) or 0)
         except (HTTPException, OSError, ValueError) as e:
-            raise BadRequest("The body ended before its Content-Length, or its chunked encoding is broken.") from e
+            raise BadRequest("The body's chunked encoding is broken, or the connection was lost.") from e
+        if not count:
+            raise BadRequest(f"The body ended {self._left} bytes before its Content-Length.")
+        self._left -= count
+        return count
 
-
-def _drain() -> None:
-    """Read what is left of a refused body, up to a bound: closing early would cut off the answer in a client."""
-    left = 64 << 20
-    with contextlib.suppress(HTTPException, OSError, ValueError):
-        while left > 0 and (chunk := request.stream.read(1 << 20)):
-            left -= len(chunk)
+    def drain(self) -> None:
+        """Read what is left of a refused body, up to a bound: closing early would cut off the answer in a client."""
+        room, left = bytearray(1 << 18), 64 << 20
+        with contextlib.suppress(BadRequest):
+            while left > 0 and (count := self.readinto(room)):
+                left -= count

@@ -97,17 +97,20 @@ class GraphData:
         tables = {"edges": self.edges, "nodes": self.nodes}
         return {which: None if table is None else frames.to_pandas(table) for which, table in tables.items()}
 
-    def frame(self, which: str, engine: str) -> Any:
-        """Return a fresh frame of the ``'edges'`` or ``'nodes'``; what a task does to it stays in it."""
+    def frame(self, which: str, engine: str, *, lasting: bool = False) -> Any:
+        """Return a fresh frame of the ``'edges'`` or ``'nodes'``; what a task does to it stays in it.
+
+        It shares memory with this object, which must outlive it, unless it is ``lasting``.
+        """
         table = getattr(self, which)
         if table is None:
             return None
         if engine != "pandas":
             return frames.to_engine(table, engine)
         base = self._pandas[which]
-        return base.copy(deep=not frames.copies_on_write())
+        return base.copy(deep=lasting or not frames.copies_on_write())
 
-    def plottable(self, engine: str, kind: str = "core") -> Any:
+    def plottable(self, engine: str, kind: str = "core", *, lasting: bool = False) -> Any:
         """Build the ``g`` of a task: ours (``'core'``), or PyGraphistry's own (``'pygraphistry'``)."""
         if kind == "pygraphistry":
             module = frames.require("graphistry", "pygraphistry", "plottable='pygraphistry'")
@@ -115,7 +118,7 @@ class GraphData:
         else:
             g = Plottable().bind(**self.bindings)
         for which in ("edges", "nodes"):
-            frame = self.frame(which, engine)
+            frame = self.frame(which, engine, lasting=lasting)
             if frame is not None:
                 g = getattr(g, which)(frame)
         g._dataset_id, g._name, g._description = self.dataset_id, self.name, self.description

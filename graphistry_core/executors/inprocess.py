@@ -69,7 +69,8 @@ def execute(task: Task, graph: GraphData, limits: Limits, output: TaskOutput) ->
 
 def _build(task: Task, graph: GraphData) -> Any:
     try:
-        return graph.plottable(task.engine, task.plottable)
+        # A live function may keep its frames, or hand them out; a shipped one's go with its run.
+        return graph.plottable(task.engine, task.plottable, lasting=task.function is not None)
     except GraphistryError as e:
         raise TaskFailed(f"The graph of the task cannot be built: {e.message}") from e
     except Exception as e:  # a library's word on values it has no form for

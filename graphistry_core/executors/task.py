@@ -137,7 +137,7 @@ def _blocks(code: types.CodeType) -> Iterator[types.CodeType]:
 
 
 def normalize(text: str) -> str:
-    """Return a source with ``\\n`` as its line end, without blank lines at both ends and without a byte order mark."""
+    """Return a source with plain line ends, and without blank lines at both ends and a byte order mark."""
     lines = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n")
     while lines and not lines[0].strip():
         del lines[0]

@@ -46,7 +46,7 @@ CREATE TABLE IF NOT EXISTS datasets (
 CREATE INDEX IF NOT EXISTS datasets_owner ON datasets (owner);
 CREATE INDEX IF NOT EXISTS files_owner ON files (owner);
 """
-_CHUNK = 1 << 20
+_CHUNK = 1 << 18
 
 
 @dataclass(frozen=True)
@@ -226,13 +226,14 @@ def _open_database(path: Path, *, durable: bool) -> sqlite3.Connection:
 
 
 def _receive(body: bytes | BinaryIO, path: Path) -> None:
-    """Write a body to disk as it comes, a MiB at a time."""
-    with path.open("wb") as file:
+    """Write a body to disk as it comes, through one buffer."""
+    with path.open("wb", buffering=0) as file:
         if isinstance(body, bytes):
             file.write(body)
             return
-        while chunk := body.read(_CHUNK):
-            file.write(chunk)
+        room = memoryview(bytearray(_CHUNK))
+        while count := body.readinto(room):  # type: ignore[attr-defined]
+            file.write(room[:count])
 
 
 def _write(table: pa.Table, path: Path) -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .. import wire
 from ..errors import GraphistryError, MethodNotAllowed, ServerUnreachable, from_body
 from ..messages import Auth, HttpRequest, HttpResponse
 from .progress import with_progress
+
+if TYPE_CHECKING:
+    import requests
 
 _RETRY_AS_GET = {"personal_key"}
 
@@ -28,6 +32,7 @@ class HttpTransport:
         self.url = self.place = url.rstrip("/")
         self._verify = certificate_validation
         self._timeout = timeout_s
+        self._local = threading.local()
 
     def call(self, request: wire.Request[wire.A], auth: Auth) -> wire.A:
         """Send one operation and decode its answer, or raise what the server's answer says."""
@@ -44,7 +49,7 @@ class HttpTransport:
         import requests
 
         try:
-            response = requests.request(
+            response = self._session().request(
                 http.method,
                 self.url + http.path,
                 params=dict(http.query) or None,
@@ -52,6 +57,7 @@ class HttpTransport:
                 data=with_progress(http.body) or None,
                 verify=self._verify,
                 timeout=self._timeout,
+                auth=_as_it_is,
             )
         except requests.RequestException as e:
             raise self._unreachable(e) from e
@@ -59,6 +65,16 @@ class HttpTransport:
         if response.status_code >= 400:
             raise _error(answer)
         return answer
+
+    def _session(self) -> requests.Session:
+        """Return this thread's session: connections are kept where the server keeps them."""
+        import requests
+
+        if not hasattr(self._local, "session"):
+            self._local.session = requests.Session()
+        session: requests.Session = self._local.session
+        session.cookies.clear()
+        return session
 
     def _unreachable(self, e: Exception) -> GraphistryError:
         reason = "timed out" if "imeout" in type(e).__name__ else "no answer"
@@ -74,7 +90,15 @@ class HttpTransport:
         return f"{base}{wire.VIEWER_PATH}?{query}"
 
     def close(self) -> None:
-        """Nothing to release."""
+        """Close this thread's connections."""
+        if hasattr(self._local, "session"):
+            self._local.session.close()
+            del self._local.session
+
+
+def _as_it_is(request: Any) -> Any:
+    """Leave the Authorization alone: requests would put credentials from ~/.netrc in its place."""
+    return request
 
 
 def _error(answer: HttpResponse) -> GraphistryError:
