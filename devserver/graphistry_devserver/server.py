@@ -14,7 +14,7 @@ from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from graphistry_core.errors import BadRequest, ConfigError
 from graphistry_core.gateway import error_response
-from graphistry_core.hub import Hub
+from graphistry_core.hub import Hub, User
 
 from .app import create_app
 from .upload_memo import forget_uploads
@@ -68,7 +68,7 @@ class DevServer:
         port: int = 0,
         *,
         host: str = "127.0.0.1",
-        users: Mapping[str, str] | None = None,
+        users: Mapping[str, str | User] | None = None,
         data_dir: str | os.PathLike[str] | None = None,
         allow_remote: bool = False,
         hub: Hub | None = None,
@@ -112,7 +112,8 @@ class DevServer:
     def register_kwargs(self) -> dict[str, Any]:
         """What ``graphistry.register`` needs to log in here: server, protocol, api and a user."""
         users = self._hub_options["users"] or {"graphistry": "graphistry"}
-        username, password = next(iter(users.items()))
+        username, user = next(iter(users.items()))
+        password = User.of(user).password
         server = self.url.removeprefix("http://")
         return {"api": 3, "protocol": "http", "server": server, "username": username, "password": password}
 

@@ -14,11 +14,11 @@ from typing import Any
 
 from .. import wire
 from ..errors import AccessDenied, ConfigError, InvalidCredentials, NotAuthenticated, TokenExpired
+from .directory import DEFAULT_FLAGS, User
 from .store import Store
 
 TOKEN_LIFETIME_S = 3600
 REFRESH_WINDOW_S = 24 * 3600
-DEFAULT_FLAGS = {"flag_python_endpoint_disabled": False, "flag_python_endpoint_enabled_users": True}
 PYTHON_SWITCH = "ENABLE_PYTHON_ENDPOINT"
 log = logging.getLogger("graphistry_core")
 
@@ -54,19 +54,28 @@ class Accounts:
     """Who there is and what they may do.
 
     Open (``users`` is None): any user name and password, any personal key ``id:secret`` and any organization is
-    accepted and comes into being. Strict: only the given users with their passwords; their organizations are their
-    own names; personal keys are refused.
+    accepted and comes into being. Strict: only the given users (a password each, or a :class:`User`), with their
+    personal keys; their organizations are their own names and those they are given. ``flags`` are the server's
+    feature flags, ``user_flags`` what single users have of their own.
     """
 
-    def __init__(self, store: Store, users: Mapping[str, str] | None = None, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        users: Mapping[str, str | User] | None = None,
+        clock: Clock | None = None,
+        flags: Mapping[str, bool] | None = None,
+    ) -> None:
         self._store = store
         if users is not None and not users:
             raise ConfigError("users is empty, so nobody could log in: name at least one, or leave it out.")
-        self._users = None if users is None else dict(users)
+        self._users = None if users is None else {name: User.of(user) for name, user in users.items()}
+        self._first_flags = {**DEFAULT_FLAGS, **(flags or {})}
         self._secret = store.secret()
         self._lock = threading.Lock()
         self.clock = clock or Clock()
-        self.flags: dict[str, bool] = dict(DEFAULT_FLAGS)
+        self.flags: dict[str, bool] = dict(self._first_flags)
+        self.user_flags: dict[str, dict[str, bool]] = self._configured_flags()
 
     @property
     def strict(self) -> bool:
@@ -82,16 +91,24 @@ class Accounts:
         if self._users is not None:
             known = self._users.get(username)
             # Compared even for unknown names, so that the time taken does not tell which names exist.
-            same = hmac.compare_digest((known or "").encode(), password.encode("utf-8", "surrogatepass"))
+            right = "" if known is None else known.password
+            same = hmac.compare_digest(right.encode(), password.encode("utf-8", "surrogatepass"))
             if known is None or not same:
                 raise InvalidCredentials("Unable to log in with provided credentials.")
         return self._user(username)
 
     def personal_key(self, key_id: str, key_secret: str) -> Caller:
-        """Return the user behind a personal key: its own one, named after the key's id. Raise InvalidCredentials."""
-        if self._users is not None or not key_id or not key_secret:
-            raise InvalidCredentials("Unable to log in with the provided personal key.")
-        return self._user(f"key-{key_id}")
+        """Return the user behind a personal key; raise InvalidCredentials.
+
+        Where users are configured it is the key's owner, else a user of the key's own, named after its id.
+        """
+        if self._users is None and key_id and key_secret:
+            return self._user(f"key-{key_id}")
+        for name, user in (self._users or {}).items():
+            secret = user.keys.get(key_id)
+            if secret and hmac.compare_digest(secret.encode(), key_secret.encode("utf-8", "surrogatepass")):
+                return self._user(name)
+        raise InvalidCredentials("Unable to log in with the provided personal key.")
 
     def _user(self, username: str) -> Caller:
         with self._store.transaction() as db:
@@ -141,7 +158,7 @@ class Accounts:
             return self._secret
         if username not in self._users:
             raise NotAuthenticated("The token's user is not one of this server's: log in again.")
-        return hmac.digest(self._secret, f"{username}\0{self._users[str(username)]}".encode(), "sha256")
+        return hmac.digest(self._secret, f"{username}\0{self._users[str(username)].password}".encode(), "sha256")
 
     def _claims(self, token: str) -> dict[str, Any]:
         import jwt
@@ -165,35 +182,62 @@ class Accounts:
 
     def join(self, caller: Caller, slug: str) -> wire.Organization:
         """Find an organization for a user, who becomes a member where any organization is accepted."""
-        if self.strict:
-            own = slug == caller.username
-            return wire.Organization(slug, is_found=own, is_member=own)
+        if self._users is not None:
+            known = slug in self._users or any(slug in user.organizations for user in self._users.values())
+            return wire.Organization(slug, is_found=known, is_member=self._belongs(caller, slug))
+        self._add_member(caller, slug)
+        return wire.Organization(slug)
+
+    def _add_member(self, caller: Caller, slug: str) -> None:
         with self._store.transaction() as db:
             db.execute("INSERT OR IGNORE INTO members VALUES (?, ?)", (slug, caller.user_id))
-        return wire.Organization(slug)
+
+    def _belongs(self, caller: Caller, slug: str) -> bool:
+        user = (self._users or {}).get(caller.username)
+        return slug == caller.username or (user is not None and slug in user.organizations)
 
     def require_org(self, caller: Caller, slug: str | None) -> None:
         """Raise AccessDenied when users are configured and this organization is not the caller's."""
-        if slug and self.strict and slug != caller.username:
+        if slug and self.strict and not self._belongs(caller, slug):
             raise AccessDenied(f"You are not a member of the organization {slug!r}.")
 
     def is_member(self, caller: Caller, slug: str | None) -> bool:
         """Say whether a user belongs to an organization."""
+        if self.strict:
+            return slug is not None and self._belongs(caller, slug)
         query = "SELECT 1 FROM members WHERE org = ? AND user_id = ?"
         return slug is not None and self._store.one(query, slug, caller.user_id) is not None
 
     # --- rights ---
 
-    def require_python(self) -> None:
-        """Raise AccessDenied, naming the flag or variable, unless the Python endpoint is open."""
+    def email(self, caller: Caller) -> str | None:
+        """Return the configured e-mail address of a user, or None."""
+        user = (self._users or {}).get(caller.username)
+        return None if user is None else user.email
+
+    def flag(self, name: str, caller: Caller) -> bool:
+        """Return a feature flag as it is for a user."""
+        return self.user_flags.get(caller.username, {}).get(name, self.flags[name])
+
+    def require_gfql(self, caller: Caller) -> None:
+        """Raise AccessDenied, naming the flag, unless the GFQL endpoint is open for a user."""
+        if not self.flag("flag_gfql_endpoint", caller):
+            raise AccessDenied("The GFQL endpoint is not on for you: flag_gfql_endpoint is False.")
+
+    def require_python(self, caller: Caller) -> None:
+        """Raise AccessDenied, naming the flag or variable, unless the Python endpoint is open for a user."""
         if os.environ.get(PYTHON_SWITCH, "true").strip().lower() in ("false", "0", "no", "off"):
             raise AccessDenied(f"The Python endpoint is switched off for the whole server by {PYTHON_SWITCH}.")
-        if self.flags["flag_python_endpoint_disabled"]:
+        if self.flag("flag_python_endpoint_disabled", caller):
             raise AccessDenied("The Python endpoint is off: flag_python_endpoint_disabled is True.")
-        if not self.flags["flag_python_endpoint_enabled_users"]:
+        if not self.flag("flag_python_endpoint_enabled_users", caller):
             raise AccessDenied("The Python endpoint is not on for you: flag_python_endpoint_enabled_users is False.")
 
     def reset(self) -> None:
         """Forget flag and clock changes (the users are the store's)."""
-        self.flags = dict(DEFAULT_FLAGS)
+        self.flags = dict(self._first_flags)
+        self.user_flags = self._configured_flags()
         self.clock.reset()
+
+    def _configured_flags(self) -> dict[str, dict[str, bool]]:
+        return {name: dict(user.flags) for name, user in (self._users or {}).items() if user.flags}

@@ -25,6 +25,7 @@ from ..executors.contract import check_bindings
 from ..messages import Auth
 from . import page
 from .accounts import Accounts, Caller, Clock
+from .directory import User
 from .sso import Sso
 from .store import Store, StoredTable
 
@@ -36,15 +37,17 @@ class Hub:
     """Users, files, datasets and tasks, in this process.
 
     ``data_dir``: where everything is kept; a temporary directory, removed at the end, when None. ``users`` (name to
-    password) makes it strict; by default everybody is let in. ``executor`` runs the tasks. ``plottable`` is what
-    tasks get as ``g``: 'core' or 'pygraphistry'. Safe to call from many threads; no lock is held while a task runs.
+    password, or to a :class:`User`) makes it strict; by default everybody is let in. ``flags`` are feature flags.
+    ``executor`` runs the tasks. ``plottable`` is what tasks get as ``g``: 'core' or 'pygraphistry'. Safe to call from
+    many threads; no lock is held while a task runs.
     """
 
     def __init__(
         self,
         data_dir: str | os.PathLike[str] | None = None,
         *,
-        users: Mapping[str, str] | None = None,
+        users: Mapping[str, str | User] | None = None,
+        flags: Mapping[str, bool] | None = None,
         executor: Any = "auto",
         plottable: str = "core",
         limits: Limits | None = None,
@@ -54,7 +57,7 @@ class Hub:
         self.limits = limits or Limits()
         self._plottable = plottable
         self.store = Store(data_dir)
-        self.accounts = Accounts(self.store, users, clock)
+        self.accounts = Accounts(self.store, users, clock, flags)
         self.sso = Sso(self.accounts)
         self._graphs: OrderedDict[tuple[str, str | None, str | None], GraphData] = OrderedDict()
         self._graphs_lock = threading.Lock()
@@ -305,7 +308,7 @@ class Hub:
             return False
         if row["owner"] == caller.user_id:
             return True
-        if caller.username in [user.get("email") for user in json.loads(row["invited"])]:
+        if {caller.username, self.accounts.email(caller)} & {user.get("email") for user in json.loads(row["invited"])}:
             return True
         return row["mode"] == "organization" and self.accounts.is_member(caller, row["org"])
 
@@ -353,7 +356,7 @@ class Hub:
 
     def python(self, request: wire.Python, caller: Caller) -> wire.PythonAnswer:
         """Run ``task(g)`` on a dataset; raise TaskError."""
-        self.accounts.require_python()
+        self.accounts.require_python(caller)
         dataset = self._use(request.dataset_id, caller)
         task = Task(
             source=request.execute,
