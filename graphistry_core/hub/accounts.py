@@ -7,7 +7,6 @@ import logging
 import os
 import threading
 import time
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 from .. import wire
 from ..errors import AccessDenied, ConfigError, InvalidCredentials, NotAuthenticated, TokenExpired
 from .directory import DEFAULT_FLAGS, User
+from .revoked import EVERYBODY, Revoked, token_id
 from .store import Store
 
 TOKEN_LIFETIME_S = 3600
@@ -24,22 +24,42 @@ log = logging.getLogger("graphistry_core")
 
 
 class Clock:
-    """The time tokens go by, in seconds since the epoch; tests move it."""
+    """The time tokens go by, in seconds since the epoch; tests move and stop it."""
 
     def __init__(self) -> None:
         self._offset = 0.0
+        self._frozen: float | None = None
+
+    @property
+    def frozen(self) -> bool:
+        """Whether it stands still."""
+        return self._frozen is not None
 
     def now(self) -> float:
         """Return the current time."""
-        return time.time() + self._offset
+        frozen = self._frozen
+        return time.time() + self._offset if frozen is None else frozen
 
     def advance(self, seconds: float = 0, *, hours: float = 0) -> None:
-        """Move the clock forward."""
-        self._offset += seconds + 3600 * hours
+        """Move the clock, frozen or not, by seconds and hours."""
+        moved = seconds + 3600 * hours
+        if self._frozen is None:
+            self._offset += moved
+        else:
+            self._frozen += moved
+
+    def freeze(self, at: float | None = None) -> None:
+        """Stop the clock, now or at a time given in seconds since the epoch."""
+        self._frozen = self.now() if at is None else at
+
+    def unfreeze(self) -> None:
+        """Let the clock go on from where it stands."""
+        if self._frozen is not None:
+            self._offset, self._frozen = self._frozen - time.time(), None
 
     def reset(self) -> None:
         """Go back to the real time."""
-        self._offset = 0.0
+        self._offset, self._frozen = 0.0, None
 
 
 @dataclass(frozen=True)
@@ -74,6 +94,7 @@ class Accounts:
         self._secret = store.secret()
         self._lock = threading.Lock()
         self.clock = clock or Clock()
+        self.revoked = Revoked()
         self.flags: dict[str, bool] = dict(self._first_flags)
         self.user_flags: dict[str, dict[str, bool]] = self._configured_flags()
 
@@ -128,7 +149,7 @@ class Accounts:
             "user_id": caller.user_id,
             "iat": now,
             "exp": now + TOKEN_LIFETIME_S,
-            "jti": uuid.uuid4().hex,
+            "jti": token_id(),
             "orig_iat": first_issued if first_issued is not None else now,
         }
         return jwt.encode(claims, self._key(caller.username), algorithm="HS256")
@@ -138,7 +159,15 @@ class Accounts:
         claims = self._claims(token)
         if self.clock.now() >= claims["exp"]:
             raise TokenExpired("Token has expired.")
+        self.revoked.check(claims)
         return Caller(claims["user_id"], claims["username"])
+
+    def end_tokens(self, user: str | None = None, token: str | None = None, *, expired: bool) -> None:
+        """End one token, all of a user so far, or everybody's; raise NotAuthenticated for a token that is not ours."""
+        if token is not None:
+            self.revoked.end_token(self._claims(token), expired=expired)
+        else:
+            self.revoked.end_user(EVERYBODY if user is None else user, expired=expired)
 
     def refresh(self, token: str) -> str:
         """Return a fresher token for one that is still valid and at most a day from its login."""
@@ -234,10 +263,11 @@ class Accounts:
             raise AccessDenied("The Python endpoint is not on for you: flag_python_endpoint_enabled_users is False.")
 
     def reset(self) -> None:
-        """Forget flag and clock changes (the users are the store's)."""
+        """Forget changes of flags, clock and tokens (the users are the store's)."""
         self.flags = dict(self._first_flags)
         self.user_flags = self._configured_flags()
         self.clock.reset()
+        self.revoked.clear()
 
     def _configured_flags(self) -> dict[str, dict[str, bool]]:
         return {name: dict(user.flags) for name, user in (self._users or {}).items() if user.flags}

@@ -63,6 +63,14 @@ class StoredTable:
         return {"name": name, "dtypes": dict(self.dtypes), "num_cols": len(self.dtypes), "num_rows": self.rows}
 
 
+@dataclass(frozen=True)
+class Snapshot:
+    """All records of a store at one moment, in memory, and the tables they need, which stay on disk for it."""
+
+    records: sqlite3.Connection
+    tables: frozenset[str]
+
+
 class Store:
     """A directory of tables and the database beside it; temporary (gone at exit) when no directory is named."""
 
@@ -78,12 +86,15 @@ class Store:
         except (OSError, sqlite3.Error) as e:
             raise ConfigError(f"The data directory {directory} cannot be used: {e}.") from e
         self._lock = threading.RLock()
+        self._kept: list[Snapshot] = []
         self._finalizer = weakref.finalize(self, _dispose, self._db, self._lock_file, root if self.temporary else None)
         if self._lock_file is not None:
             self._sweep()
 
     def close(self) -> None:
         """Close the database; a temporary directory is removed."""
+        for snapshot in self._kept:
+            snapshot.records.close()
         self._finalizer()
 
     @contextlib.contextmanager
@@ -131,7 +142,42 @@ class Store:
                 db.execute(f"DELETE FROM {table}")
         with self._lock:
             for path in (self.root / "tables").iterdir():
-                _unlink(path)
+                self._remove(path.stem)
+
+    # --- snapshots ---
+
+    def snapshot(self) -> Snapshot:
+        """Return what is recorded now; hand it back with :meth:`release` when it is not needed any more."""
+        with self._lock:
+            records = sqlite3.connect(":memory:", check_same_thread=False)
+            self._db.backup(records)
+            snapshot = Snapshot(records, self._table_ids())
+            self._kept.append(snapshot)
+        return snapshot
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Go back to a snapshot, which stays good; tables that came later are deleted."""
+        with self._lock:
+            later = self._table_ids() - snapshot.tables
+            snapshot.records.backup(self._db)
+            for table_id in later:
+                self._remove(table_id)
+
+    def release(self, snapshot: Snapshot) -> None:
+        """Forget a snapshot, and the tables that only it still needed."""
+        with self._lock:
+            self._kept.remove(snapshot)
+            snapshot.records.close()
+            for table_id in snapshot.tables - self._table_ids():
+                self._remove(table_id)
+
+    def _table_ids(self) -> frozenset[str]:
+        return frozenset(row["id"] for row in self.all("SELECT id FROM tables"))
+
+    def _remove(self, table_id: str) -> None:
+        """Delete a table's file unless a snapshot still needs it."""
+        if not any(table_id in snapshot.tables for snapshot in self._kept):
+            _unlink(self._path(table_id))
 
     # --- tables ---
 
@@ -189,7 +235,7 @@ class Store:
                 )
                 if db.execute(query, (table_id,)).fetchone() is None:
                     db.execute("DELETE FROM tables WHERE id = ?", (table_id,))
-                    _unlink(self._path(table_id))
+                    self._remove(table_id)
 
     def _path(self, table_id: str) -> Path:
         return self.root / "tables" / f"{table_id}.arrow"

@@ -1,0 +1,178 @@
+"""The Hub's operations on datasets, and who may see them. May import wire, records, files and store."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from .. import wire
+from ..encodings import from_wire
+from ..errors import BadRequest, NotFound
+from ..executors.contract import check_bindings
+from . import page
+from .accounts import Caller
+from .files import FileOperations
+from .records import iso, text
+from .store import StoredTable
+
+
+class DatasetOperations(FileOperations):
+    """One method per operation of ``wire/datasets.py``."""
+
+    def dataset_create(self, request: wire.DatasetCreate, caller: Caller) -> wire.DatasetAnswer:
+        """Create a dataset, complete when it names its files, else awaiting its tables."""
+        self.accounts.require_org(caller, request.body.get("org_name"))
+        tables: dict[str, StoredTable | None] = {}
+        with self.store.transaction() as db:  # the files' tables cannot go away in between
+            for which in ("edges", "nodes"):
+                tables[which] = self._files_table(request, which)
+            dataset_id, now = uuid.uuid4().hex, self.accounts.clock.now()
+            edges, nodes = (None if t is None else t.id for t in (tables["edges"], tables["nodes"]))
+            body = json.dumps(dict(request.body))
+            org = request.body.get("org_name")
+            values = (dataset_id, caller.user_id, org, body, now, now, edges, nodes, edges is not None)
+            columns = "id, owner, org, body, created, updated, edges, nodes, complete"
+            db.execute(f"INSERT INTO datasets ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
+        return wire.DatasetAnswer(dataset_id, {}, "Dataset created")
+
+    def _files_table(self, request: wire.DatasetCreate, which: str) -> StoredTable | None:
+        file_ids = request.files(which)
+        if not file_ids:
+            return None
+        if len(file_ids) > 1:
+            raise BadRequest(f"{which[:-1]}_files has {len(file_ids)} entries; one file per table is supported here.")
+        file = self._file(file_ids[0])
+        table = self.store.table_record(file["table_id"])
+        if table is None:
+            raise BadRequest(f"The file {file['id']} has no content yet: upload it before creating the dataset.")
+        _check_columns(table, which, request.bindings(which))
+        return table
+
+    def dataset_upload(self, request: wire.DatasetUpload, caller: Caller) -> wire.DatasetAnswer:
+        """Store a dataset's nodes or edges; raise InvalidTable or BindingError and store nothing."""
+        dataset = self._dataset(request.dataset_id, caller)
+        self._require_owner(dataset, caller, "dataset")
+        which = request.table
+        bindings = wire.DatasetCreate(json.loads(dataset["body"])).bindings(which)
+        table = self.store.add_table(request.body, request.file_type)
+        try:
+            _check_columns(table, which, bindings)
+        except BadRequest:
+            self.store.drop_table(table.id)
+            raise
+        with self.store.transaction() as db:
+            row = db.execute("SELECT * FROM datasets WHERE id = ?", (dataset["id"],)).fetchone()
+            if row is not None:
+                self.store.record_table(db, table)
+                has = {"edges": row["edges"], "nodes": row["nodes"], which: table.id}
+                # A bound node column announces a node table: until it is there, the dataset is half of itself.
+                expects_nodes = "node" in wire.DatasetCreate(json.loads(row["body"])).bindings("nodes")
+                complete = has["edges"] is not None and (has["nodes"] is not None or not expects_nodes)
+                values = (table.id, self.accounts.clock.now(), complete or row["complete"], dataset["id"])
+                db.execute(f"UPDATE datasets SET {which} = ?, updated = ?, complete = ? WHERE id = ?", values)
+        self.store.drop_table(table.id if row is None else row[which])
+        self._dataset(dataset["id"], caller)
+        schema = {**table.schema(), "time_parsing_s": 0}
+        return wire.DatasetAnswer(dataset["id"], schema, f"Dataset {which} created")
+
+    def dataset_get(self, request: wire.DatasetGet, caller: Caller) -> wire.DatasetAnswer:
+        """Return a dataset's record."""
+        return wire.DatasetAnswer(request.dataset_id, self._dataset_record(self._use(request.dataset_id, caller)))
+
+    def dataset_list(self, request: wire.DatasetList, caller: Caller) -> wire.Page:
+        """List the caller's complete datasets, newest first."""
+        rows, page_of = self._page("datasets", "owner = ? AND complete", (caller.user_id,), request)
+        return page_of([self._dataset_record(row) for row in rows])
+
+    def dataset_delete(self, request: wire.DatasetDelete, caller: Caller) -> wire.OkAnswer:
+        """Delete a dataset."""
+        dataset = self._dataset(request.dataset_id, caller)
+        self._require_owner(dataset, caller, "dataset")
+        with self.store.transaction() as db:
+            db.execute("DELETE FROM datasets WHERE id = ?", (dataset["id"],))
+        self._forget_graph(dataset["id"])
+        self.store.drop_table(dataset["edges"], dataset["nodes"])
+        return wire.OkAnswer("Dataset deleted", {"dataset_id": dataset["id"]})
+
+    def share(self, request: wire.Share, caller: Caller) -> wire.OkAnswer:
+        """Set who may see a dataset."""
+        dataset = self._dataset(request.obj_pk, caller)
+        self._require_owner(dataset, caller, "dataset")
+        invited = json.dumps([dict(user) for user in request.invited_users])
+        with self.store.transaction() as db:
+            db.execute("UPDATE datasets SET mode = ?, invited = ? WHERE id = ?", (request.mode, invited, dataset["id"]))
+        return wire.OkAnswer("Share link updated", {"obj_pk": dataset["id"], "mode": request.mode})
+
+    def _dataset(self, dataset_id: str, caller: Caller | None) -> sqlite3.Row:
+        """Return a dataset that the caller may see; to others it does not exist."""
+        row = self.store.one("SELECT * FROM datasets WHERE id = ?", text(dataset_id))
+        if row is None or not self._may_see(row, caller):
+            raise NotFound(
+                f"There is no dataset {dataset_id!r} for you on this server: it was deleted, belongs to another "
+                "server, or is private. Upload it again with g.upload()."
+            )
+        return row
+
+    def _may_see(self, row: sqlite3.Row, caller: Caller | None) -> bool:
+        if row["mode"] in (None, "public"):
+            return True  # unlisted, but open to whoever has its id
+        if caller is None:
+            return False
+        if row["owner"] == caller.user_id:
+            return True
+        if {caller.username, self.accounts.email(caller)} & {user.get("email") for user in json.loads(row["invited"])}:
+            return True
+        return row["mode"] == "organization" and self.accounts.is_member(caller, row["org"])
+
+    def _use(self, dataset_id: str, caller: Caller | None) -> sqlite3.Row:
+        """Return a dataset for reading. Reading one with edges shows that its client had finished uploading."""
+        row = self._dataset(dataset_id, caller)
+        if row["edges"] is not None and not row["complete"]:
+            with self.store.transaction() as db:
+                db.execute("UPDATE datasets SET complete = 1 WHERE id = ?", (row["id"],))
+        return row
+
+    def _dataset_record(self, row: sqlite3.Row) -> dict[str, Any]:
+        body = json.loads(row["body"])
+        records = {which: self.store.table_record(row[which]) for which in ("nodes", "edges")}
+        tables = {which: table.schema(which) for which, table in records.items() if table is not None}
+        counts = {f"{w[:-1]}_count": None if t is None else t.rows for w, t in records.items()}
+        metadata = body.get("metadata") or {}
+        return {
+            "name": "",
+            "description": "",
+            **body,
+            **counts,
+            "dataset_id": row["id"],
+            "author": row["owner"],
+            "agent_name": metadata.get("agent"),
+            "agent_version": metadata.get("agentversion"),
+            "created_at": iso(row["created"]),
+            "updated_at": iso(row["updated"]),
+            "mode": row["mode"] or "unlisted",
+            "tables": tables,
+        }
+
+    def page(self, dataset_id: str, caller: Caller | None = None) -> bytes:
+        """Return the viewer's page for a dataset as HTML; raise NotFound."""
+        return page.render(self._dataset_record(self._use(dataset_id, caller)))
+
+    def page_for_owner(self, dataset_id: str) -> bytes:
+        """Return the page whatever the dataset's mode: for the process that holds the Hub, not for its users."""
+        row = self.store.one("SELECT * FROM datasets WHERE id = ?", text(dataset_id))
+        if row is None:
+            raise NotFound(f"There is no dataset {dataset_id!r}.")
+        return page.render(self._dataset_record(row))
+
+    def _forget_graph(self, dataset_id: str) -> None:
+        """Drop what is kept of a deleted dataset beside its records."""
+        raise NotImplementedError
+
+
+def _check_columns(table: StoredTable, which: str, wire_bindings: Mapping[str, Any]) -> None:
+    names = {"node_encodings": wire_bindings} if which == "nodes" else {"edge_encodings": wire_bindings}
+    bindings = from_wire(names.get("node_encodings", {}), names.get("edge_encodings", {}))
+    check_bindings(list(table.dtypes), which, bindings)
