@@ -12,14 +12,15 @@ import os
 import sqlite3
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from .. import engines, wire
 from ..encodings import from_wire
 from ..errors import BadRequest, NotAuthenticated, NotFound
-from ..executors import GraphData, Limits, Task, get_executor
-from ..messages import Auth
+from ..executors import GraphData, Limits, Task, TaskResult, get_executor
+from ..messages import Auth, HttpRequest
+from . import queries
 from .accounts import Accounts, Caller, Clock
 from .datasets import DatasetOperations
 from .directory import User
@@ -58,6 +59,7 @@ class Hub(DatasetOperations):
         self.sso = Sso(self.accounts)
         self._graphs: OrderedDict[tuple[str, str | None, str | None], GraphData] = OrderedDict()
         self._graphs_lock = threading.Lock()
+        self.task_watchers: list[Callable[[Task, TaskResult], None]] = []  # told of every run, in its request's thread
 
     def call(self, request: wire.Request[wire.A], auth: Auth) -> wire.A:
         """Carry out one operation for whoever ``auth`` says; raise a GraphistryError."""
@@ -78,11 +80,15 @@ class Hub(DatasetOperations):
 
     def reset(self) -> None:
         """Forget all users, files and datasets, and every change of flags and clock."""
-        with self._graphs_lock:
-            self._graphs.clear()
+        self.forget_graphs()
         self.store.reset()
         self.accounts.reset()
         self.sso.reset()
+
+    def forget_graphs(self) -> None:
+        """Drop the graphs that are kept open for tasks; they are opened again when needed."""
+        with self._graphs_lock:
+            self._graphs.clear()
 
     def close(self) -> None:
         """End running tasks and close the store; a temporary directory is removed."""
@@ -142,11 +148,45 @@ class Hub(DatasetOperations):
             format=request.format,
             output_type=request.output_type,
         )
+        result = self._run(task, dataset, caller).unwrap()
+        return wire.PythonAnswer(result.body, result.content_type)
+
+    def gfql(self, request: wire.Gfql, caller: Caller) -> wire.PythonAnswer:
+        """Run a GFQL query on a dataset, and keep the result as a dataset if asked to."""
+        self.accounts.require_gfql(caller)
+        dataset = self._use(request.dataset_id, caller)
+        answer = self._query(queries.task_of(request), dataset, caller)
+        if not request.persist:
+            return wire.PythonAnswer(answer.body, answer.content_type)
+        kept = self._query(queries.task_of(request, keep=True), dataset, caller)
+        dataset_id = self._keep(kept.body, dataset["org"], request.privacy, caller)
+        body = queries.with_dataset(answer.body, answer.content_type, dataset_id, request.privacy)
+        return wire.PythonAnswer(body, answer.content_type)
+
+    def _query(self, task: Task, dataset: sqlite3.Row, caller: Caller) -> TaskResult:
+        result = self._run(task, dataset, caller)
+        if result.error is not None:
+            raise queries.refusal(result.error) from result.error
+        return result
+
+    def _keep(self, body: bytes, org: str | None, privacy: Mapping[str, Any] | None, caller: Caller) -> str:
+        tables, about = queries.unpack(body)
+        create = wire.DatasetCreate(queries.dataset_body(about, org))
+        dataset_id = self.dataset_create(create, caller).dataset_id
+        for which, content in tables.items():
+            self.dataset_upload(wire.DatasetUpload(dataset_id, which, content, "parquet"), caller)
+        if privacy:
+            asked = json.dumps({**privacy, "obj_pk": dataset_id}).encode()
+            self.share(wire.Share.decode({}, HttpRequest("POST", wire.Share.path, body=asked)), caller)
+        return dataset_id
+
+    def _run(self, task: Task, dataset: sqlite3.Row, caller: Caller) -> TaskResult:
         result = self.executor.run(task, self._graph(dataset), self.limits)
+        for watcher in self.task_watchers:
+            watcher(task, result)
         outcome = "ok" if result.error is None else result.error.code
         log.info("task %s of %s: %s in %.3f s", task.run_id, caller.username, outcome, result.duration_s)
-        result.unwrap()
-        return wire.PythonAnswer(result.body, result.content_type)
+        return result
 
     def _graph(self, row: sqlite3.Row) -> GraphData:
         if row["edges"] is None and row["nodes"] is None:
