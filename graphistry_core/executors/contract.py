@@ -37,7 +37,11 @@ class Limits:
 
 @dataclass(frozen=True)
 class Task:
-    """One run to do: the source (or, for ``direct``, the live function), and what to make of its value."""
+    """One run to do: the source (or, for ``direct``, the live function), and what to make of its value.
+
+    ``metadata``: a graph for output 'all' brings its bindings, encodings, name and style along. ``export_options``
+    go to ``DataFrame.to_csv`` or ``pyarrow.parquet.write_table``.
+    """
 
     source: str
     engine: str = "pandas"
@@ -45,6 +49,8 @@ class Task:
     format: str = "json"
     output_type: str = "json"
     lenient_json: bool = False
+    metadata: bool = False
+    export_options: Mapping[str, Any] = field(default_factory=dict)
     function: Callable[[Any], Any] | None = None
     run_id: str = field(default_factory=lambda: uuid.uuid4().hex[:16])
 

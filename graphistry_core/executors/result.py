@@ -18,10 +18,12 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from .. import frames, readers, wire
+from ..encodings import BINDINGS, STRUCTURE
 from ..errors import GraphistryError, MalformedAnswer, ResultNotSerializable, ResultTooLarge
 from ..messages import JSON_TYPE, HttpResponse
 from .contract import Limits, Task
 from .logs import TaskOutput, describe
+from .tables import archive, cell, one_file, records, without_odd_floats
 
 if TYPE_CHECKING:
     pass
@@ -60,14 +62,35 @@ def _encode(value: Any, task: Task, output: TaskOutput) -> tuple[bytes, str]:
         return to_json(value, output, lenient=task.lenient_json), JSON_TYPE
     if task.output_type == "all":
         tables = {which: _table_of(value, which, "all") for which in ("nodes", "edges")}
+        about = graph_metadata(value) if task.metadata else None
         if task.format == "json":
-            parts = [f'"{which}":'.encode() + _records(table) for which, table in tables.items()]
+            parts = [f'"{which}":'.encode() + records(table) for which, table in tables.items()]
+            if about is not None:
+                parts.append(b'"metadata":' + json.dumps(about).encode())
             return b"{" + b",".join(parts) + b"}", JSON_TYPE
-        return _zip(tables, task.format), wire.CONTENT_TYPES["zip"]
+        extra = {} if about is None else {"metadata.json": json.dumps({"gfql_metadata": about}).encode()}
+        return archive(tables, task.format, task.export_options, extra), wire.CONTENT_TYPES["zip"]
     table = _shape(value) if task.output_type == "shape" else _table_of(value, task.output_type)
     if task.format == "json":
-        return _records(table), JSON_TYPE
-    return _one_file(table, task.format), wire.CONTENT_TYPES[task.format]
+        return records(table), JSON_TYPE
+    return one_file(table, task.format, task.export_options), wire.CONTENT_TYPES[task.format]
+
+
+def graph_metadata(g: Any) -> dict[str, Any]:
+    """Return what a graph says besides its tables, as PyGraphistry reads it: bindings, encodings, names, style, URL."""
+    named = {name: getattr(g, f"_{name}", None) for name in BINDINGS}
+    found = {name: column for name, column in named.items() if column is not None}
+    encodings: dict[str, Any] = {name: column for name, column in found.items() if name not in STRUCTURE}
+    if getattr(g, "_complex_encodings", None):
+        encodings["complex_encodings"] = g._complex_encodings
+    about = {name: getattr(g, f"_{name}", None) for name in ("name", "description")}
+    return {
+        "bindings": {name: column for name, column in found.items() if name in STRUCTURE},
+        "encodings": encodings,
+        "metadata": {name: value for name, value in about.items() if value is not None},
+        "style": getattr(g, "_style", None) or {},
+        "url_params": getattr(g, "_url_params", None) or {},
+    }
 
 
 def _is_graph(value: Any) -> bool:
@@ -111,91 +134,6 @@ def _shape(value: Any) -> Any:
         if (table := _table_of(value, kind, "shape")) is not None
     ]
     return pd.DataFrame(counts, columns=["kind", "rows", "cols"])
-
-
-def _one_file(table: Any, format: str) -> bytes:
-    if table is None:
-        return b""
-    return _parquet(table) if format == "parquet" else _csv(table)
-
-
-def _parquet(table: Any) -> bytes:
-    import pyarrow.parquet as pq
-
-    sink = io.BytesIO()
-    # A pandas index that means something is kept, as DataFrame.to_parquet() keeps it.
-    pq.write_table(frames.to_arrow(table, keep_index=True), sink)
-    return sink.getvalue()
-
-
-def _csv(table: Any) -> bytes:
-    text = _flat(_pandas(table)).to_csv(index=False)
-    return str(text).encode("utf-8", "surrogatepass")
-
-
-def _pandas(table: Any) -> Any:
-    return table if frames.library_of(table) == "pandas" else frames.to_pandas(frames.to_arrow(table))
-
-
-def _flat(df: Any) -> Any:
-    """Turn a named index (as group-by leaves one) into columns, and column names into text.
-
-    Formats without an index would lose the one; several levels of names would become rows of their own.
-    """
-    names = [name for name in df.index.names if name is not None]
-    if names and not set(names) & set(df.columns):
-        df = df.reset_index()
-    if df.columns.nlevels > 1:
-        df = df.set_axis([str(name) for name in df.columns], axis=1)
-    return df
-
-
-def _zip(tables: Mapping[str, Any], format: str) -> bytes:
-    sink = io.BytesIO()
-    with zipfile.ZipFile(sink, "w", zipfile.ZIP_STORED) as archive:
-        for which, table in tables.items():
-            archive.writestr(f"{which}.{format}", _one_file(table, format))
-    return sink.getvalue()
-
-
-def _records(table: Any) -> bytes:
-    """A table as a JSON array of objects: nulls and NaN are null, times and durations ISO 8601.
-
-    A table without rows is an object of empty arrays, which keeps its columns.
-    """
-    import orjson
-
-    if table is None:
-        return b"[]"
-    if frames.library_of(table) == "pandas":
-        table = _flat(table)
-    arrow = frames.at_rest(frames.to_arrow(table))
-    if not arrow.num_rows:
-        return json.dumps({name: [] for name in arrow.column_names}).encode() if arrow.num_columns else b"[]"
-    rows = arrow.to_pylist()
-    try:
-        return orjson.dumps(rows, default=_cell)
-    except (TypeError, ValueError):
-        return json.dumps(_plain(rows), default=_cell, allow_nan=False).encode()
-
-
-def _cell(value: Any) -> Any:
-    if isinstance(value, bytes):
-        raise ResultNotSerializable("A column holds bytes, which JSON has no form for: decode it, or ask for parquet.")
-    if isinstance(value, datetime.timedelta):
-        import pandas as pd
-
-        return pd.Timedelta(value).isoformat()
-    return value.isoformat() if hasattr(value, "isoformat") else str(value)
-
-
-def _plain(value: Any) -> Any:
-    """Replace non-finite floats by None, in lists and dicts."""
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 # --- JSON -----------------------------------------------------------------------------------------------------
@@ -253,7 +191,7 @@ def _fast_json(value: Any) -> bytes | None:
 def _standard_json(value: Any) -> bytes:
     try:
         # Infinity first of all becomes null; only then can the encoder tell what else it does not take.
-        return json.dumps(_plain(value), allow_nan=False, separators=(",", ":")).encode()
+        return json.dumps(without_odd_floats(value), allow_nan=False, separators=(",", ":")).encode()
     except RecursionError as e:
         reason = "contains itself" if _is_circular(value) else "nests too deeply for JSON; flatten it"
         raise ResultNotSerializable(f"The result {reason}.") from e
@@ -348,9 +286,9 @@ def _converted(value: Any) -> Any:
     if type(value).__name__ in ("NAType", "NaTType"):
         return None
     if isinstance(value, datetime.date | datetime.time | datetime.timedelta):
-        return _cell(value)
+        return cell(value)
     if hasattr(value, "dtype") and hasattr(value, "item") and getattr(value, "ndim", None) == 0:
-        return _cell(_timelike(value)) if value.dtype.kind in "mM" else value.item()
+        return cell(_timelike(value)) if value.dtype.kind in "mM" else value.item()
     return value
 
 

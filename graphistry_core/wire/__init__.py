@@ -27,7 +27,7 @@ from .base import CONTENT_TYPES, FORMATS, OUTPUT_TYPES, TABLE_TYPES, TEXT_TYPE, 
 from .datasets import DatasetAnswer, DatasetCreate, DatasetDelete, DatasetGet, DatasetList, DatasetUpload, Share
 from .files import FileAnswer, FileCreate, FileDelete, FileList, FileUpload
 from .routes import HEALTH_PATHS, OPERATIONS, VIEWER_PATH, is_graphistry_path, match, routes, with_auth
-from .tasks import Python, PythonAnswer
+from .tasks import Gfql, Python, PythonAnswer
 
 __all__ = [
     "CONTENT_TYPES",
@@ -52,6 +52,7 @@ __all__ = [
     "FileDelete",
     "FileList",
     "FileUpload",
+    "Gfql",
     "Login",
     "OkAnswer",
     "Organization",

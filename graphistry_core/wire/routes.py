@@ -13,7 +13,7 @@ from .authentication import Login, PersonalKeyLogin, Refresh, SsoLogin, SsoToken
 from .base import Request
 from .datasets import DatasetCreate, DatasetDelete, DatasetGet, DatasetList, DatasetUpload, Share
 from .files import FileCreate, FileDelete, FileList, FileUpload
-from .tasks import Python
+from .tasks import Gfql, Python
 
 VIEWER_PATH = "/graph/graph.html"
 HEALTH_PATHS = ("/healthz", "/healthcheck/", "/ht/")
@@ -37,6 +37,7 @@ OPERATIONS: tuple[type[Request[Any]], ...] = (
     DatasetDelete,
     Share,
     Python,
+    Gfql,
 )
 
 
@@ -58,7 +59,6 @@ _ROUTES = [(method, _pattern(path), operation) for method, path, operation in ro
 
 # Routes of Graphistry's that nothing here answers yet: another error than a wrong path.
 _LATER = {
-    "GFQL": r"/api/v2/(etl/)?datasets/[^/]+/gfql(/.*)?",
     "User-defined functions": r"/api/v2/o/[^/]+/(functions|run)/.*",
     "Live sessions": r"/api/experimental/viz/.*",
     "Single-use URLs": r"/api/v2/generate/single-use-url/?",

@@ -1,10 +1,12 @@
-"""The operation that runs a task."""
+"""The operations that run something on a dataset: a task, or a GFQL query."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
+from ..errors import BadRequest
 from ..messages import JSON_TYPE, Fields, HttpRequest, HttpResponse
 from .base import FORMATS, OUTPUT_TYPES, Answer, Request, without_none
 
@@ -74,3 +76,94 @@ class Python(Request[PythonAnswer]):
             fields.choice("output_type", OUTPUT_TYPES, "json"),
             fields.optional_text("run_label"),
         )
+
+
+_GFQL_OUTPUTS = ("all", "nodes", "edges", "shape")
+_STRICTNESS = ("warn", "strict", "quiet")
+
+
+@dataclass(frozen=True)
+class Gfql(Request[PythonAnswer]):
+    """Run a GFQL query on a dataset.
+
+    ``query`` is the query object (``{"type": "Chain", "chain": […]}`` or ``{"type": "Let", …}``); older clients send
+    only the list of operations, which is a chain. ``output`` names a binding of a Let. ``persist`` keeps the result
+    as a dataset. No query at all is refused: it would be the whole graph.
+    """
+
+    operation = "gfql"
+    path = "/api/v2/etl/datasets/{dataset_id}/gfql/{output_type}"
+    aliases = (
+        ("POST", "/api/v2/etl/datasets/{dataset_id}/gfql"),
+        ("POST", "/api/v2/datasets/{dataset_id}/gfql"),
+    )
+    answer = PythonAnswer
+    source = "observed"
+    dataset_id: str
+    query: Mapping[str, Any]
+    output_type: str = "all"
+    format: str = "json"
+    engine: str = "pandas"
+    output: str | None = None
+    strictness: str = "warn"
+    node_col_subset: tuple[str, ...] | None = None
+    edge_col_subset: tuple[str, ...] | None = None
+    df_export_args: Mapping[str, Any] = field(default_factory=dict)
+    persist: bool = False
+    privacy: Mapping[str, Any] | None = None
+
+    def encode(self) -> HttpRequest:
+        operations = self.query.get("chain", []) if self.query.get("type") == "Chain" else []
+        body = {
+            "gfql_operations": operations,
+            "gfql_query": self.query,
+            "format": self.format,
+            "engine": self.engine,
+            "strictness": self.strictness,
+        } | without_none(
+            gfql_output=self.output,
+            node_col_subset=self.node_col_subset,
+            edge_col_subset=self.edge_col_subset,
+            df_export_args=dict(self.df_export_args) or None,
+            persist=self.persist or None,
+            privacy=self.privacy,
+        )
+        return self._json(body, dataset_id=self.dataset_id, output_type=self.output_type)
+
+    @classmethod
+    def decode(cls, params: Mapping[str, str], http: HttpRequest) -> Gfql:
+        fields = Fields.of(http)
+        output_type = params.get("output_type", "all")
+        if output_type not in _GFQL_OUTPUTS:
+            raise BadRequest(f"Unknown output {output_type!r}; the path ends with one of {', '.join(_GFQL_OUTPUTS)}.")
+        query = fields.mapping("gfql_query")
+        if not query:
+            if "gfql_operations" not in fields.values:
+                raise BadRequest("The body has neither 'gfql_query' nor 'gfql_operations'.")
+            query = {"type": "Chain", "chain": fields.items("gfql_operations")}
+        persist = fields.flag("persist")
+        if persist and output_type != "all":
+            raise BadRequest(f"persist keeps a whole graph; it goes with output 'all', not {output_type!r}.")
+        return cls(
+            params["dataset_id"],
+            query,
+            output_type,
+            fields.choice("format", FORMATS, "json"),
+            fields.choice("engine", ("pandas", "cudf", "auto"), "auto"),
+            fields.optional_text("gfql_output"),
+            fields.choice("strictness", _STRICTNESS, "warn"),
+            _columns(fields, "node_col_subset"),
+            _columns(fields, "edge_col_subset"),
+            fields.mapping("df_export_args"),
+            persist,
+            fields.mapping("privacy") or None,
+        )
+
+
+def _columns(fields: Fields, name: str) -> tuple[str, ...] | None:
+    if fields.values.get(name) is None:
+        return None
+    columns = fields.items(name)
+    if not all(isinstance(column, str) for column in columns):
+        raise BadRequest(f"The field '{name}' must be an array of column names.")
+    return tuple(columns)
