@@ -1,7 +1,7 @@
 """HTTP without a web framework: decode a request, call the Hub, encode its answer or error.
 
-The dev server and the pytest mock are both thin shells around :meth:`Gateway.handle`. May import errors, wire and
-the hub.
+The dev server and the pytest mock are both thin shells around :meth:`Gateway.handle`. May import errors, wire, the
+hub and the control side.
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ import logging
 import uuid
 
 from . import wire
-from .errors import GraphistryError, NotAuthenticated, NotFound, ServerError
+from .dev import Dev, Visit
+from .dev.control import Control, is_control
+from .errors import GraphistryError, MethodNotAllowed, NotAuthenticated, NotFound, NotImplementedHere, ServerError
 from .hub import Hub
 from .hub import page as pages
 from .messages import Auth, HttpRequest, HttpResponse
@@ -21,33 +23,66 @@ _HTML = "text/html; charset=utf-8"
 
 
 class Gateway:
-    """Answers HTTP requests from a Hub; never raises for what a request holds."""
+    """Answers HTTP requests from a Hub; never raises for what a request holds.
 
-    def __init__(self, hub: Hub) -> None:
+    With ``dev`` it keeps a journal, applies faults, and answers the control side under ``/_dev/``.
+    """
+
+    def __init__(self, hub: Hub, dev: Dev | None = None) -> None:
         self.hub = hub
+        self.dev = dev
+        self._control = None if dev is None else Control(dev)
 
     def handle(self, http: HttpRequest) -> HttpResponse:
         """Answer one request: the operation's answer, a page, or a JSON error."""
+        visit = Visit(http)
         try:
-            if http.path in wire.HEALTH_PATHS or f"{http.path}/" in wire.HEALTH_PATHS:
-                return HttpResponse.of_json({"success": True, "status": "OK"})
-            if http.path.rstrip("/") == wire.VIEWER_PATH and http.method in ("GET", "HEAD"):
-                return self._viewer(http)
-            if http.path.startswith("/sso/") and http.method == "GET":
-                return self._signed_in(http.path.removeprefix("/sso/").rstrip("/"))
-            operation, params = wire.match(http.method, http.path)
-            auth = Auth.from_header(http.headers.get("authorization"))
-            if operation.auth == "bearer":
-                self.hub.caller(auth)  # before the body is read
-            answer: wire.Answer = self.hub.call(operation.decode(params, http), auth)
-            return answer.encode()
+            if self._control is not None and is_control(http.path):
+                return self._control.answer(http)
+            answer = self._answer(visit)
         except GraphistryError as e:
-            return error_response(e)
+            visit.error, answer = e, error_response(e)
         except Exception:
             reference = uuid.uuid4().hex[:8]
             with contextlib.suppress(Exception):  # an exception may even spoil its own traceback
                 log.exception("request %s %s failed (reference %s)", http.method, http.path, reference)
-            return error_response(ServerError(f"The server failed; its log has the traceback under {reference}."))
+            visit.error = ServerError(f"The server failed; its log has the traceback under {reference}.")
+            answer = error_response(visit.error)
+        return answer if self.dev is None or is_control(http.path) else self.dev.leave(visit, answer)
+
+    def _answer(self, visit: Visit) -> HttpResponse:
+        http, page = visit.http, _page(visit.http)
+        if page is None:
+            visit.kind, visit.params = self._match(visit)
+        visit.operation = page or visit.kind.operation  # type: ignore[union-attr]
+        given = None if self.dev is None else self.dev.enter(visit)
+        if given is not None:
+            return given
+        if page == "health":
+            return HttpResponse.of_json({"success": True, "status": "OK"})
+        if page == "viewer":
+            return self._viewer(http)
+        if page == "sso_page":
+            return self._signed_in(http.path.removeprefix("/sso/").rstrip("/"))
+        return self._call(visit)
+
+    def _match(self, visit: Visit) -> tuple[type[wire.Request[wire.Answer]], dict[str, str]]:
+        try:
+            return wire.match(visit.http.method, visit.http.path)
+        except (NotFound, MethodNotAllowed, NotImplementedHere):
+            if self.dev is not None:
+                self.dev.unrouted(visit)
+            raise
+
+    def _call(self, visit: Visit) -> HttpResponse:
+        assert visit.kind is not None
+        auth = Auth.from_header(visit.http.headers.get("authorization"))
+        if visit.kind.auth == "bearer":
+            visit.user = self.hub.caller(auth).username  # before the body is read
+        if self.dev is not None:
+            self.dev.look(visit)
+        visit.answer = self.hub.call(visit.kind.decode(visit.params, visit.http), auth)
+        return visit.answer.encode()
 
     def _viewer(self, http: HttpRequest) -> HttpResponse:
         dataset_id = http.query.get("dataset", "")
@@ -69,6 +104,17 @@ class Gateway:
         except NotFound as e:
             title, sentence, status = "Unknown login", e.message, 404
         return HttpResponse(status, pages.render_error(title, sentence), _HTML)
+
+
+def _page(http: HttpRequest) -> str | None:
+    """Return which page beside the protocol's operations is asked for, if any."""
+    if http.path in wire.HEALTH_PATHS or f"{http.path}/" in wire.HEALTH_PATHS:
+        return "health"
+    if http.path.rstrip("/") == wire.VIEWER_PATH and http.method in ("GET", "HEAD"):
+        return "viewer"
+    if http.path.startswith("/sso/") and http.method == "GET":
+        return "sso_page"
+    return None
 
 
 def error_response(e: GraphistryError) -> HttpResponse:

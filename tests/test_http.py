@@ -32,9 +32,11 @@ def arrow(frame, **options) -> bytes:
 class Api:
     """A caller without a client library."""
 
-    def __init__(self, server, user="alice"):
+    def __init__(self, server, user="alice", password="pw"):
         self.url, self.hub = server.url, server.hub
-        self.token = self.ok("POST", "/api-token-auth/", json={"username": user, "password": "pw"}, token="")["token"]
+        self.token = self.ok("POST", "/api-token-auth/", json={"username": user, "password": password}, token="")[
+            "token"
+        ]
 
     def send(self, method, path, token=None, **options):
         token = self.token if token is None else token

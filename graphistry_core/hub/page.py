@@ -31,12 +31,12 @@ def render(data: Mapping[str, Any]) -> bytes:
             parts.append(_table(f"Columns of the {which}", tables[which]["dtypes"]))
         encodings = data.get(f"{which[:-1]}_encodings") or {}
         parts.append(_table(f"Bindings of the {which}", encodings.get("bindings") or {}))
-    return _page(str(data.get("name") or "Untitled"), "\n".join(filter(None, parts)))
+    return document(str(data.get("name") or "Untitled"), "\n".join(filter(None, parts)))
 
 
 def render_error(title: str, sentence: str) -> bytes:
     """Return a page that says one thing."""
-    return _page(title, f"<h1>{escape(title)}</h1><p>{escape(sentence)}</p>")
+    return document(title, f"<h1>{escape(title)}</h1><p>{escape(sentence)}</p>")
 
 
 def _table(title: str, rows: Mapping[str, Any]) -> str:
@@ -46,7 +46,8 @@ def _table(title: str, rows: Mapping[str, Any]) -> str:
     return f"<h2>{escape(title)}</h2><table>{body}</table>"
 
 
-def _page(title: str, body: str) -> bytes:
+def document(title: str, body: str) -> bytes:
+    """Return a whole page, as UTF-8, around a body."""
     head = f"<meta charset=utf-8><meta name=viewport content='width=device-width'><title>{escape(title)}</title>"
     links = f"<link rel=icon href='data:,'><style>{_STYLE}</style>"
     return f"<!doctype html><html lang=en>{head}{links}<main>{body}</main></html>".encode("utf-8", "replace")
