@@ -1,21 +1,21 @@
-"""Tables from files and from bytes that nobody vouched for. Imports errors and frames only."""
+"""Tables from files and from bytes that nobody vouched for. Imports errors, frames, compression and json_tables."""
 
 from __future__ import annotations
 
 import csv
 import io
-import lzma
 import os
 import re
+import threading
 import warnings
-import zlib
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .compression import DAMAGE, read_plain
 from .errors import InvalidTable
 from .frames import refuse_duplicates, to_arrow
+from .json_tables import read_json
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -30,6 +30,7 @@ _SUFFIXES = {
 _COMPRESSED = (".gz", ".bz2", ".xz")
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _LEADING_ZERO = re.compile(r"(?m)(?:^|[\s,;|\"])0\d+(?=[\s,;|\"]|$)")
+_filters = threading.Lock()  # catch_warnings changes what the whole process has
 _BLANKS_SEPARATE = (".txt", ".edges", ".edgelist", ".el", "")
 
 
@@ -44,31 +45,41 @@ def read_file(path: str | os.PathLike[str]) -> pa.Table:
     suffix = Path(where.stem).suffix if where.suffix.lower() in _COMPRESSED else where.suffix
     kind = _SUFFIXES.get(suffix.lower(), "csv")
     try:
-        return parse(where, kind, blanks_separate=suffix.lower() in _BLANKS_SEPARATE)
+        return parse(where, kind, blanks_separate=suffix.lower() in _BLANKS_SEPARATE, compressed=True, warn=True)
     except OSError as e:
         raise InvalidTable(f"{where} cannot be read: {e.strerror or e}.") from e
     except InvalidTable as e:
         raise InvalidTable(f"{where}: {e.message}") from e
 
 
-def parse(path: Path, kind: str, *, blanks_separate: bool = False) -> pa.Table:
+def parse(
+    path: Path,
+    kind: str,
+    options: Mapping[str, Any] | None = None,
+    *,
+    blanks_separate: bool = False,
+    compressed: bool = False,
+    warn: bool = False,
+) -> pa.Table:
     """Read a table of a given type ('arrow', 'csv', 'json', 'parquet', 'orc') from a file on disk.
 
-    The bytes are not trusted: Arrow data is fully validated. ``blanks_separate``: in a text table without any other
-    separator blanks are one. Raises InvalidTable with the reason. Do not give it ORC from outside: the ORC library
-    can end the process on damaged files.
+    The bytes are not trusted: Arrow data is fully validated. ``options`` are checked ones (``table_options``).
+    ``blanks_separate``: in a text table without any other separator blanks are one. ``compressed``: text whose first
+    bytes say that it is compressed is decompressed, without a bound. Raises InvalidTable with the reason. Do not give
+    it ORC from outside: the ORC library can end the process on damaged files (``table_process`` reads such).
     """
     import pyarrow as pa
 
-    readers: dict[str, Callable[[Path], pa.Table]] = {
-        "arrow": _read_arrow,
-        "csv": partial(_read_text, blanks_separate=blanks_separate),
-        "json": _read_json,
-        "parquet": _read_parquet,
-        "orc": _read_orc,
+    options = options or {}
+    readers: dict[str, Callable[[], pa.Table]] = {
+        "arrow": lambda: _read_arrow(path),
+        "csv": lambda: _read_text(_content(path, compressed), options, blanks_separate=blanks_separate),
+        "json": lambda: read_json(_content(path, compressed), options, warn=warn),
+        "parquet": lambda: _read_parquet(path, options),
+        "orc": lambda: _read_orc(path, options),
     }
     try:
-        table = readers[kind](path)
+        table = readers[kind]()
         table.validate(full=True)
     except InvalidTable:
         raise
@@ -76,10 +87,14 @@ def parse(path: Path, kind: str, *, blanks_separate: bool = False) -> pa.Table:
         if e.errno is not None:  # the file itself; without an errno pyarrow and gzip mean the content
             raise
         raise _not_a_table(kind, e) from e
-    except (pa.ArrowException, ValueError, TypeError, EOFError, OverflowError, lzma.LZMAError, zlib.error) as e:
+    except (pa.ArrowException, ValueError, TypeError, EOFError, OverflowError, RecursionError, *DAMAGE) as e:
         raise _not_a_table(kind, e) from e
     refuse_duplicates(table.column_names)
     return table
+
+
+def _content(path: Path, compressed: bool) -> bytes:
+    return read_plain(path) if compressed else path.read_bytes()
 
 
 def _not_a_table(kind: str, e: Exception) -> InvalidTable:
@@ -118,92 +133,36 @@ def mapped_in_place(path: Path) -> pa.Table | None:
     return table
 
 
-def _read_parquet(path: Path) -> pa.Table:
+def _read_parquet(path: Path, options: Mapping[str, Any]) -> pa.Table:
     import pyarrow.parquet as pq
 
     with path.open("rb") as source:
-        return pq.read_table(source)
+        file = pq.ParquetFile(source)
+        return file.read(columns=_chosen(options, file.schema_arrow.names))
 
 
-def _read_orc(path: Path) -> pa.Table:
+def _read_orc(path: Path, options: Mapping[str, Any]) -> pa.Table:
     from pyarrow import orc
 
     with path.open("rb") as source:
-        return orc.read_table(source)
+        file = orc.ORCFile(source)
+        return file.read(columns=_chosen(options, file.schema.names))
 
 
-_JSON_SHAPES = "JSON must be an array of objects, an object of arrays (one per column), or one object per line."
-
-
-def _read_json(path: Path) -> pa.Table:
-    """Records, a columnar object, or JSON lines."""
-    import pyarrow as pa
-
-    columns = _json_columns(_open_bytes(path).removeprefix(b"\xef\xbb\xbf").strip())
-    lengths = {name: len(values) for name, values in columns.items()}
-    if len(set(lengths.values())) > 1:
-        raise InvalidTable(f"the JSON columns differ in length: {lengths}.")
-    try:
-        return pa.table(columns)
-    except pa.ArrowException:
-        import pandas as pd
-
-        return to_arrow(pd.DataFrame({name: pd.Series(values, dtype=object) for name, values in columns.items()}))
-
-
-def _json_columns(raw: bytes) -> dict[str, list[Any]]:
-    import orjson
-
-    if not raw:
-        raise InvalidTable("the content is empty, not JSON.")
-    try:
-        document = orjson.loads(raw)
-    except orjson.JSONDecodeError:
-        lines = raw.splitlines()
-        if len(lines) < 2:
-            raise
-        document = [orjson.loads(line) for line in lines if line.strip()]
-    if isinstance(document, dict) and not any(isinstance(value, list | dict) for value in document.values()):
-        document = [document]
-    if isinstance(document, list) and all(isinstance(row, dict) for row in document):
-        names = list(dict.fromkeys(name for row in document for name in row))
-        return {name: [row.get(name) for row in document] for name in names}
-    if not isinstance(document, dict):
-        raise InvalidTable(_JSON_SHAPES)
-    # The Node client adds these two to the columns it was given.
-    drop = {name for name in ("agent_name", "agent_version") if isinstance(document.get(name), str)}
-    columns = {name: values for name, values in document.items() if name not in drop}
-    if columns and all(isinstance(values, dict) for values in columns.values()):  # pandas' orient="columns"
-        index = list(dict.fromkeys(key for values in columns.values() for key in values))
-        return {name: [values.get(key) for key in index] for name, values in columns.items()}
-    if not all(isinstance(values, list) for values in columns.values()):
-        raise InvalidTable(_JSON_SHAPES)
+def _chosen(options: Mapping[str, Any], there: list[str]) -> list[str] | None:
+    """Return the columns to read, None for all; raise InvalidTable naming one that is not there."""
+    columns: list[str] | None = options.get("columns")
+    missing = [name for name in columns or () if name not in there]
+    if missing:
+        raise InvalidTable(f"the option 'columns' names {missing[0]!r}, which is not among the columns {there}.")
     return columns
 
 
-def _open_bytes(path: Path) -> bytes:
-    """Read a file, through the decompressor that its suffix or first bytes ask for."""
-    import bz2
-    import gzip
-    import lzma
-
-    with path.open("rb") as source:
-        magic = source.read(6)
-    opener: Any = open
-    if magic[:2] == b"\x1f\x8b":
-        opener = gzip.open
-    elif magic[:3] == b"BZh":
-        opener = bz2.open
-    elif magic == b"\xfd7zXZ\x00":
-        opener = lzma.open
-    with opener(path, "rb") as source:
-        return bytes(source.read())
-
-
-def _read_text(path: Path, *, blanks_separate: bool) -> pa.Table:
-    raw = _open_bytes(path)
+def _read_text(raw: bytes, options: Mapping[str, Any], *, blanks_separate: bool) -> pa.Table:
     if not raw.strip():
         raise InvalidTable("the content is empty: a text table needs at least a header line.")
+    if options:
+        return _read_as_told(raw, options)
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as e:
@@ -227,6 +186,26 @@ def _read_text(path: Path, *, blanks_separate: bool) -> pa.Table:
     return to_arrow(frame)
 
 
+def _read_as_told(raw: bytes, options: Mapping[str, Any]) -> pa.Table:
+    """Read a text table with options, which then decide everything: what is not given is as pandas has it."""
+    import pandas as pd
+
+    given = dict(options)
+    if given.pop("delim_whitespace", False):
+        given["sep"] = r"\s+"
+    if given.get("lineterminator") == "\r\n":
+        del given["lineterminator"]  # what pandas takes as a line end anyway
+    encoding, errors = given.pop("encoding", "utf-8-sig"), given.pop("encoding_errors", "strict")
+    text = raw.decode("utf-8-sig" if encoding in ("utf-8", "utf_8") else encoding, errors)
+    with _filters, warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # dates of an unusual form
+        warnings.simplefilter("error", pd.errors.ParserWarning)  # it warns where it drops fields
+        try:
+            return to_arrow(pd.read_csv(io.StringIO(text), low_memory=False, index_col=False, **given), warn=False)
+        except (pd.errors.ParserWarning, KeyError, IndexError, AttributeError) as e:
+            raise InvalidTable(f"the text cannot be read with these options ({' '.join(str(e).split())[:300]}).") from e
+
+
 def read_csv(text: str, **options: Any) -> Any:
     """Read CSV text as a server wrote it into a pandas frame; values stay what they are.
 
@@ -247,7 +226,7 @@ def _parse_text(text: str, separator: str, names: list[str], headless: bool) -> 
     import pandas as pd
 
     def parse(**options: Any) -> Any:
-        with warnings.catch_warnings():
+        with _filters, warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)  # it warns where it drops fields
             return pd.read_csv(
                 io.StringIO(text),

@@ -23,6 +23,7 @@ LAYERS = [
     ["plottable"],
     ["executors"],
     ["hub"],
+    ["dev"],
     ["transports", "browser"],
     ["gateway"],
     ["client_session", "diagnosis"],

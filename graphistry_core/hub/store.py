@@ -22,10 +22,12 @@ import weakref
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 from .. import frames, readers
 from ..errors import ConfigError, InvalidTable, ServerError
+from ..table_options import Reading
+from .intake import MAX_UPLOAD_BYTES, read_upload
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -46,7 +48,6 @@ CREATE TABLE IF NOT EXISTS datasets (
 CREATE INDEX IF NOT EXISTS datasets_owner ON datasets (owner);
 CREATE INDEX IF NOT EXISTS files_owner ON files (owner);
 """
-_CHUNK = 1 << 18
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,10 @@ class Snapshot:
 class Store:
     """A directory of tables and the database beside it; temporary (gone at exit) when no directory is named."""
 
-    def __init__(self, directory: str | os.PathLike[str] | None = None) -> None:
+    def __init__(
+        self, directory: str | os.PathLike[str] | None = None, max_upload_bytes: int = MAX_UPLOAD_BYTES
+    ) -> None:
+        self.max_upload_bytes = max_upload_bytes
         self.temporary = directory is None
         try:
             root = Path(tempfile.mkdtemp(prefix="graphistry-core-") if directory is None else directory).absolute()
@@ -181,35 +185,57 @@ class Store:
 
     # --- tables ---
 
-    def add_table(self, body: Any, kind: str = "arrow") -> StoredTable:
-        """Store a table from a stream, bytes or a ``pyarrow.Table``; raise InvalidTable and store nothing.
+    def add_table(self, body: Any, kind: str = "arrow", reading: Reading | None = None) -> StoredTable:
+        """Store one table (of a workbook the first); see :meth:`add_tables`."""
+        (_, first), *others = self.add_tables(body, kind, reading)
+        self.drop_table(*(table.id for _, table in others))
+        return first
 
-        The table is on disk afterwards but belongs to nobody: record it with a file or dataset, or drop it.
+    def add_tables(
+        self, body: Any, kind: str = "arrow", reading: Reading | None = None
+    ) -> list[tuple[str, StoredTable]]:
+        """Store the tables in a stream, bytes or a ``pyarrow.Table``: (name, table), several only of a workbook.
+
+        They are on disk afterwards but belong to nobody: record them with a file or dataset, or drop them. Raises
+        InvalidTable or TooLarge, and then stores nothing.
         """
-        table_id = uuid.uuid4().hex
-        raw = self.root / "incoming" / f"{table_id}.raw"
-        ready = self.root / "incoming" / f"{table_id}.arrow"
+        work = self.root / "incoming" / uuid.uuid4().hex
+        stored: list[tuple[str, StoredTable]] = []
         try:
+            work.mkdir(mode=0o700)
             body = getattr(body, "table", body)  # what a client in this process would send
+            plain = None
             if hasattr(body, "schema"):
-                table = body
+                found = [("", body)]
             else:
-                _receive(body, raw)
-                table = readers.parse(raw, kind)
-            table = frames.at_rest(table)
-            frames.check_readable(table)
-            mapped = None if hasattr(body, "schema") or kind != "arrow" else readers.mapped_in_place(raw)
-            if mapped is not None and frames.is_at_rest(mapped):
-                os.replace(raw, ready)
-            else:
-                _write(table, ready)
-            stored = StoredTable(table_id, table.num_rows, frames.dtypes(table), ready.stat().st_size)
-            os.replace(ready, self._path(table_id))
-        except OSError as e:
-            raise ServerError(f"The data directory cannot take the table: {e.strerror or e}.") from e
+                found, plain = read_upload(body, kind, reading or Reading(), work, self.max_upload_bytes)
+            for name, table in found:
+                stored.append((name, self._keep(table, plain if kind == "arrow" else None, work)))
+        except BaseException as e:
+            for _, table in stored:
+                _unlink(self._path(table.id))
+            if isinstance(e, OSError):
+                raise ServerError(f"The data directory cannot take the table: {e.strerror or e}.") from e
+            if isinstance(e, RecursionError):
+                raise InvalidTable("the values nest too deeply for a table.") from e
+            raise
         finally:
-            _unlink(raw)
-            _unlink(ready)
+            shutil.rmtree(work, ignore_errors=True)
+        return stored
+
+    def _keep(self, table: pa.Table, file: Path | None, work: Path) -> StoredTable:
+        """Bring a table to rest under a new id; ``file`` becomes it, if it is an Arrow file in the resting shape."""
+        table_id = uuid.uuid4().hex
+        table = frames.at_rest(table)
+        frames.check_readable(table)
+        mapped = None if file is None else readers.mapped_in_place(file)
+        if file is not None and mapped is not None and frames.is_at_rest(mapped):
+            ready = file
+        else:
+            ready = work / "ready.arrow"
+            _write(table, ready)
+        stored = StoredTable(table_id, table.num_rows, frames.dtypes(table), ready.stat().st_size)
+        os.replace(ready, self._path(table_id))
         return stored
 
     def record_table(self, db: sqlite3.Connection, table: StoredTable) -> None:
@@ -246,7 +272,7 @@ class Store:
             return
         known = {row["id"] for row in self.all("SELECT id FROM tables")}
         for path in (self.root / "incoming").iterdir():
-            _unlink(path)
+            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else _unlink(path)
         for path in (self.root / "tables").iterdir():
             if path.stem not in known:
                 _unlink(path)
@@ -269,17 +295,6 @@ def _open_database(path: Path, *, durable: bool) -> sqlite3.Connection:
     db.execute(f"PRAGMA synchronous={'NORMAL' if durable else 'OFF'}")
     db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} COMMIT;")
     return db
-
-
-def _receive(body: bytes | BinaryIO, path: Path) -> None:
-    """Write a body to disk as it comes, through one buffer."""
-    with path.open("wb", buffering=0) as file:
-        if isinstance(body, bytes):
-            file.write(body)
-            return
-        room = memoryview(bytearray(_CHUNK))
-        while count := body.readinto(room):  # type: ignore[attr-defined]
-            file.write(room[:count])
 
 
 def _write(table: pa.Table, path: Path) -> None:
