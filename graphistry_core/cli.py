@@ -1,4 +1,4 @@
-"""The console script ``graphistry-core``: run, serve, demo, doctor.
+"""The console script ``graphistry-core``: run, serve, demo, exec, doctor.
 
 Imports click at the top and everything else inside the commands: ``--help`` and ``doctor`` need no pandas, and only
 ``serve`` and ``demo`` import the dev server. Results go to stdout, messages and task output to stderr.
@@ -9,66 +9,19 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import signal
 import sys
-import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from . import __version__
-from .errors import BadRequest, GraphistryError, MissingDependency, TaskError
+from . import __version__, serving
+from .console import failing, say, waiting
+from .errors import BadRequest
 
 if TYPE_CHECKING:
-    from graphistry_devserver import DevServer
-
     from .plottable import Plottable
-
-_DEMO_TASK = '''
-def task(g):
-    """Count the graph, and name the characters who meet the most others."""
-    ends = [g._edges[g._source], g._edges[g._destination]]
-    meetings = ends[0].value_counts().add(ends[1].value_counts(), fill_value=0)
-    top = meetings.sort_values(ascending=False).head(3)
-    return {"edges": len(g._edges), "nodes": len(meetings), "top": {k: int(v) for k, v in top.items()}}
-'''
-
-
-def say(text: str) -> None:
-    """Print a message for a person, on stderr."""
-    click.echo(text, err=True)
-
-
-@contextlib.contextmanager
-def failing() -> Iterator[None]:
-    """Print the project's errors as a sentence (and a task's traceback), and exit with 1."""
-    try:
-        yield
-    except GraphistryError as e:
-        if isinstance(e, TaskError) and e.traceback:
-            say(e.traceback.rstrip())
-        say(f"error: {e.message}")
-        sys.exit(1)
-
-
-@contextlib.contextmanager
-def waiting(text: str) -> Iterator[None]:
-    """Show that something is going on, on a terminal, once it takes more than a second."""
-    if not sys.stderr.isatty():
-        yield
-        return
-    from rich.console import Console
-
-    status = Console(stderr=True).status(text)
-    timer = threading.Timer(1.0, status.start)
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
-        status.stop()
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -182,115 +135,8 @@ def _write_result(body: bytes, content_type: str, out: Path | None) -> None:
     sys.stdout.buffer.flush()
 
 
-# --- serve and demo -------------------------------------------------------------------------------------------
-
-
-def _dev_server(**options: Any) -> DevServer:
-    try:
-        from graphistry_devserver import DevServer
-    except ImportError as e:
-        raise MissingDependency(
-            f'The dev server needs {e.name or "Flask"}: pip install "graphistry-core[devserver]".'
-        ) from e
-    return DevServer(**options)
-
-
-def _users(pairs: Sequence[str]) -> dict[str, str] | None:
-    users = {}
-    for pair in pairs:
-        name, colon, password = pair.partition(":")
-        if not (name and colon and password):
-            raise click.UsageError("--user takes name:password.")
-        users[name] = password
-    return users or None
-
-
-@main.command()
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", default=8080, show_default=True, type=click.IntRange(0, 65535), help="0 picks a free one.")
-@click.option("--data-dir", envvar="GRAPHISTRY_CORE_DATA_DIR", type=click.Path(file_okay=False, path_type=Path),
-              help="Keep data here (default: a temporary directory).")  # fmt: skip
-@click.option("--user", "users", multiple=True, metavar="NAME:PASSWORD",
-              help="Let only these users in (repeatable); by default everybody.")  # fmt: skip
-@click.option("--allow-remote", is_flag=True, help="Allow an address that other machines can reach; needs --user.")
-@click.option("--executor", default="auto", show_default=True, metavar="NAME", help="Where tasks run.")
-@click.option("--plottable", type=click.Choice(["core", "pygraphistry"]), default="core", show_default=True,
-              help="Whose graph object tasks get.")  # fmt: skip
-def serve(users: Sequence[str], data_dir: Path | None, **options: Any) -> None:
-    """Serve existing Graphistry clients. The first line on stdout is the URL."""
-    with failing():
-        server = _dev_server(users=_users(users), data_dir=data_dir, **options)
-        with _until_signal() as wait, server:
-            click.echo(server.url)
-            sys.stdout.flush()
-            _announce(server, data_dir)
-            threading.Thread(target=_warm_up, daemon=True).start()
-            wait(server)
-
-
-def _announce(server: DevServer, data_dir: Path | None) -> None:
-    if server.hub.accounts.strict:
-        say("Only the users named with --user can log in.")
-    else:
-        say("Any user name and password, personal key and organization is accepted (name users with --user).")
-    say("The Python endpoint runs any code it is given, as this user, on this machine.")
-    say(
-        f"Data is kept in {data_dir}."
-        if data_dir
-        else "Data is temporary and goes when the server stops (--data-dir keeps it)."
-    )
-    host = server.url.removeprefix("http://")
-    say(f'In a client: graphistry.register(api=3, protocol="http", server="{host}", username="…", password="…")')
-    say("Ctrl-C stops it.")
-
-
-def _warm_up() -> None:
-    """Import what the first upload and task need, after the first answer is possible."""
-    with contextlib.suppress(ImportError):
-        import pandas
-        import pyarrow.ipc
-
-        _ = pandas, pyarrow.ipc
-
-
-@contextlib.contextmanager
-def _until_signal() -> Iterator[Any]:
-    """Yield a function that waits for SIGINT or SIGTERM, or for the server to fail."""
-    stop = threading.Event()
-    before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGINT, signal.SIGTERM)}
-
-    def wait(server: DevServer) -> None:
-        while not stop.wait(0.2):
-            if not server.running:
-                server.join()
-                return
-
-    try:
-        yield wait
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-@main.command()
-@click.option("--once", is_flag=True, help="Stop after printing, instead of serving on.")
-@click.option("--port", default=0, type=click.IntRange(0, 65535), help="0 picks a free one.", show_default=True)
-def demo(once: bool, port: int) -> None:
-    """Serve a small real graph (Les Misérables), run a task on it over HTTP, print the JSON and the viewer URL."""
-    from . import GraphistryClient
-    from .readers import read_file
-
-    with failing(), _until_signal() as wait, _dev_server(port=port) as server:
-        client = GraphistryClient()
-        client.register(**server.register_kwargs, transport="http")
-        path = Path(__file__).parent / "data" / "lesmiserables.csv"
-        g = client.edges(read_file(path), "source", "target").bind(edge_weight="value").name("Les Misérables").upload()
-        click.echo(json.dumps(g.python_remote_json(_DEMO_TASK), ensure_ascii=False))
-        click.echo(g.url)
-        if not once:
-            sys.stdout.flush()
-            say("Serving on; Ctrl-C stops it.")
-            wait(server)
+for _command in (serving.serve, serving.demo, serving.execute):
+    main.add_command(_command)
 
 
 # --- doctor ---------------------------------------------------------------------------------------------------

@@ -179,6 +179,82 @@ class TestServe:
         ran = cli("serve", "--port", graphistry_server.port, status=1)
         assert b"error: Cannot listen on 127.0.0.1" in ran.stderr
 
+    def test_a_configuration_file_and_what_overrides_it(self, tmp_path):
+        config = tmp_path / "server.toml"
+        config.write_text(f"""
+[server]
+data_dir = "{tmp_path / "data"}"
+[users.ann]
+password = "secret"
+""")
+        login = {"username": "ann", "password": "secret"}
+        with Serving("--config", config) as served:
+            assert requests.post(f"{served.url}/api-token-auth/", json=login, timeout=9).status_code == 200
+            assert (
+                requests.post(f"{served.url}/api-token-auth/", json={**login, "username": "x"}, timeout=9).status_code
+                == 400
+            )
+        assert str(tmp_path / "data") in served.err
+        with Serving("--config", config, "--data-dir", tmp_path / "other") as served:
+            pass
+        assert str(tmp_path / "other") in served.err
+        with Serving(
+            env={"GRAPHISTRY_DEVSERVER_USER": "bob:pw", "GRAPHISTRY_DEVSERVER_DATA_DIR": str(tmp_path / "env")}
+        ) as served:
+            assert requests.post(f"{served.url}/api-token-auth/", json=login, timeout=9).status_code == 400
+        assert str(tmp_path / "env") in served.err
+
+    @pytest.mark.parametrize(
+        ("variable", "value", "named"),
+        [
+            ("PORT", "many", b"GRAPHISTRY_DEVSERVER_PORT"),
+            ("USER", "nobody", b"GRAPHISTRY_DEVSERVER_USER"),
+            ("MAX_UPLOAD_MB", "-1", b"GRAPHISTRY_DEVSERVER_MAX_UPLOAD_MB"),
+            ("EXECUTOR", "nope", b"executor='nope' is unknown"),
+            ("CONFIG", "gone.toml", b"gone.toml cannot be read"),
+        ],
+    )
+    def test_bad_settings_refuse_to_start_and_are_named(self, variable, value, named):
+        environment = {**os.environ, f"GRAPHISTRY_DEVSERVER_{variable}": value}
+        command = [
+            sys.executable,
+            "-m",
+            "graphistry_core.cli",
+            "serve",
+            *(() if variable == "PORT" else ("--port", "0")),
+        ]
+        ran = subprocess.run(command, capture_output=True, timeout=60, check=False, env=environment)
+        assert ran.returncode in (1, 2)
+        assert named in ran.stderr
+        assert b"Traceback" not in ran.stderr
+
+
+class TestExec:
+    def test_an_unchanged_script_finds_its_server(self):
+        pytest.importorskip("graphistry")
+        script = """
+import graphistry, pandas as pd
+graphistry.register(api=3)
+g = graphistry.edges(pd.DataFrame({'s': [1], 'd': [2]}), 's', 'd').upload()
+print(g.python_remote_json('def task(g): return {"n": len(g._edges)}'))
+"""
+        ran = cli("exec", "--", sys.executable, "-W", "ignore", "-c", script)
+        assert ran.stdout.decode().strip() == "{'n': 1}"
+
+    def test_the_commands_exit_code_is_its_own(self):
+        cli("exec", "--", sys.executable, "-c", "raise SystemExit(7)", status=7)
+        cli("exec", "--", "/nope/nothing", status=127)
+        ran = cli(
+            "exec",
+            "--user",
+            "ann:pw",
+            "--",
+            sys.executable,
+            "-c",
+            "import os; print(os.environ['GRAPHISTRY_USERNAME'])",
+        )
+        assert ran.stdout.decode().strip() == "ann"
+
 
 def test_demo_once_prints_the_json_and_the_viewer_url():
     lines = cli("demo", "--once").stdout.decode().splitlines()
@@ -211,5 +287,5 @@ def test_doctor_names_a_version_conflict_and_its_fix(monkeypatch):
 
 def test_version_and_help():
     assert b"graphistry-core, version" in cli("--version").stdout
-    for command in ("run", "serve", "demo", "doctor"):
+    for command in ("run", "serve", "demo", "exec", "doctor"):
         assert b"Usage" in cli(command, "--help").stdout

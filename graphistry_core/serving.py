@@ -1,0 +1,227 @@
+"""The commands that run the dev server: serve, demo, exec. Import the server, and everything else, when they run."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+from click.core import ParameterSource
+
+from .console import failing, say
+from .errors import MissingDependency
+
+if TYPE_CHECKING:
+    from graphistry_devserver import DevServer
+
+F = TypeVar("F", bound=Callable[..., Any])
+_ENV = "GRAPHISTRY_DEVSERVER_"
+_DEMO_TASK = '''
+def task(g):
+    """Count the graph, and name the characters who meet the most others."""
+    ends = [g._edges[g._source], g._edges[g._destination]]
+    meetings = ends[0].value_counts().add(ends[1].value_counts(), fill_value=0)
+    top = meetings.sort_values(ascending=False).head(3)
+    return {"edges": len(g._edges), "nodes": len(meetings), "top": {k: int(v) for k, v in top.items()}}
+'''
+
+
+def _option(name: str, **settings: Any) -> Callable[[F], F]:
+    """Make an option that also has an environment variable, GRAPHISTRY_DEVSERVER_ and its name."""
+    variable = _ENV + name.removeprefix("--").replace("-", "_").upper()
+    also = settings.pop("also", [])
+    return click.option(name, envvar=[variable, *also], show_envvar=True, **settings)
+
+
+_SERVER_OPTIONS = [
+    _option("--config", type=click.Path(path_type=Path), help="TOML file: [server], [flags], [users.NAME]."),
+    _option("--data-dir", also=["GRAPHISTRY_CORE_DATA_DIR"], type=click.Path(file_okay=False, path_type=Path),
+            help="Keep data here (default: a temporary directory)."),
+    _option("--user", multiple=True, metavar="NAME:PASSWORD",
+            help="Let only these users in (repeatable); by default everybody."),
+    _option("--executor", default="auto", show_default=True, metavar="NAME", help="Where tasks run."),
+    _option("--plottable", type=click.Choice(["core", "pygraphistry"]), default="core", show_default=True,
+            help="Whose graph object tasks get."),
+    _option("--max-upload-mb", type=click.IntRange(1), default=1024, show_default=True, help="Largest upload, in MiB."),
+]  # fmt: skip
+
+
+def server_options(command: F) -> F:
+    """Add the options of every command that starts a server."""
+    for option in reversed(_SERVER_OPTIONS):
+        command = option(command)
+    return command
+
+
+def _dev_server(context: click.Context, **options: Any) -> DevServer:
+    """Make a server from options, with what the configuration file says where the user said nothing."""
+    try:
+        from graphistry_devserver import DevServer
+    except ImportError as e:
+        raise MissingDependency(
+            f'The dev server needs {e.name or "Flask"}: pip install "graphistry-core[devserver]".'
+        ) from e
+    path, pairs = options.pop("config", None), options.pop("user", ())
+    users: dict[str, Any] = _users(pairs)
+    if path is not None:
+        from .hub import load
+
+        config = load(path)
+        for name, value in config.options.items():
+            if name in options and context.get_parameter_source(name) in (None, ParameterSource.DEFAULT):
+                options[name] = value
+        users = {**config.users, **users}
+        options["flags"] = config.flags
+    limit = options.pop("max_upload_mb", None)
+    if limit is not None:
+        options["max_upload_bytes"] = limit << 20
+    given = {name: value for name, value in options.items() if value is not None}
+    return DevServer(users=users or None, **given)
+
+
+def _users(pairs: Sequence[str]) -> dict[str, Any]:
+    users = {}
+    for pair in pairs:
+        name, colon, password = pair.partition(":")
+        if not (name and colon and password):
+            raise click.UsageError(f"--user (or {_ENV}USER) takes name:password.")
+        users[name] = password
+    return users
+
+
+@click.command()
+@_option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@_option("--port", default=8080, show_default=True, type=click.IntRange(0, 65535), help="0 picks a free one.")
+@_option("--allow-remote", is_flag=True, help="Allow an address that other machines can reach; needs users.")
+@_option("--external-url", metavar="URL", help="Protocol and host under which clients reach this server.")
+@server_options
+@click.pass_context
+def serve(context: click.Context, **options: Any) -> None:
+    """Serve existing Graphistry clients. The first line on stdout is the URL."""
+    with failing():
+        server = _dev_server(context, **options)
+        with _until_signal() as wait, server:
+            click.echo(server.url)
+            sys.stdout.flush()
+            _announce(server)
+            threading.Thread(target=_warm_up, daemon=True).start()
+            wait(server)
+
+
+def _announce(server: DevServer) -> None:
+    if server.hub.accounts.strict:
+        say("Only the users named with --user or in the configuration can log in.")
+    else:
+        say("Any user name and password, personal key and organization is accepted (name users with --user).")
+    say("The Python endpoint runs any code it is given, as this user, on this machine.")
+    kept = None if server.hub.store.temporary else server.hub.store.root
+    temporary = "Data is temporary and goes when the server stops (--data-dir keeps it)."
+    say(f"Data is kept in {kept}." if kept else temporary)
+    protocol, _, host = server.url.partition("://")
+    say(f'In a client: graphistry.register(api=3, protocol="{protocol}", server="{host}", username="…", password="…")')
+    say("Ctrl-C stops it.")
+
+
+def _warm_up() -> None:
+    """Import what the first upload and task need, after the first answer is possible."""
+    with contextlib.suppress(ImportError):
+        import pandas
+        import pyarrow.ipc
+
+        _ = pandas, pyarrow.ipc
+
+
+@contextlib.contextmanager
+def _until_signal() -> Iterator[Any]:
+    """Yield a function that waits for SIGINT or SIGTERM, or for the server to fail."""
+    stop = threading.Event()
+    before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def wait(server: DevServer) -> None:
+        while not stop.wait(0.2):
+            if not server.running:
+                server.join()
+                return
+
+    try:
+        yield wait
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@click.command()
+@click.option("--once", is_flag=True, help="Stop after printing, instead of serving on.")
+@click.option("--port", default=0, type=click.IntRange(0, 65535), help="0 picks a free one.", show_default=True)
+@click.pass_context
+def demo(context: click.Context, once: bool, port: int) -> None:
+    """Serve a small real graph (Les Misérables), run a task on it over HTTP, print the JSON and the viewer URL."""
+    from . import GraphistryClient
+    from .readers import read_file
+
+    with failing(), _until_signal() as wait, _dev_server(context, port=port) as server:
+        client = GraphistryClient()
+        client.register(**server.register_kwargs, transport="http")
+        path = Path(__file__).parent / "data" / "lesmiserables.csv"
+        g = client.edges(read_file(path), "source", "target").bind(edge_weight="value").name("Les Misérables").upload()
+        click.echo(json.dumps(g.python_remote_json(_DEMO_TASK), ensure_ascii=False))
+        click.echo(g.url)
+        if not once:
+            sys.stdout.flush()
+            say("Serving on; Ctrl-C stops it.")
+            wait(server)
+
+
+@click.command("exec", context_settings={"ignore_unknown_options": True})
+@server_options
+@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
+@click.pass_context
+def execute(context: click.Context, command: Sequence[str], **options: Any) -> None:
+    """Run a command with a server of its own, and exit with the command's code.
+
+    Write it after two dashes: graphistry-core exec -- pytest -q. The command finds GRAPHISTRY_HOSTNAME, _PROTOCOL and
+    _API_TOKEN (a user's, so that a plain register() works), and GRAPHISTRY_USERNAME and _PASSWORD for scripts that
+    read them.
+    """
+    with failing(), _dev_server(context, port=0, **options) as server:
+        sys.exit(_run(command, {**os.environ, **_environment(server)}))
+
+
+def _environment(server: DevServer) -> dict[str, str]:
+    from . import GraphistryClient
+
+    known = server.register_kwargs
+    token = GraphistryClient().register(**known, transport="http").api_token()
+    return {
+        "GRAPHISTRY_HOSTNAME": known["server"],
+        "GRAPHISTRY_PROTOCOL": known["protocol"],
+        "GRAPHISTRY_API_TOKEN": token or "",
+        "GRAPHISTRY_USERNAME": known["username"],
+        "GRAPHISTRY_PASSWORD": known["password"],
+    }
+
+
+def _run(command: Sequence[str], environment: dict[str, str]) -> int:
+    """Run a command; pass signals on to it; return its exit code, as a shell would (128 + signal when killed)."""
+    try:
+        process = subprocess.Popen(list(command), env=environment)  # noqa: S603 - it is what the user asked for
+    except OSError as e:
+        say(f"error: {command[0]} cannot be run: {e.strerror}.")
+        return 127
+    before = {
+        n: signal.signal(n, lambda number, _: process.send_signal(number)) for n in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        code = process.wait()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    return 128 - code if code < 0 else code
