@@ -55,13 +55,15 @@ def _same(given: str, wanted: str) -> bool:
     return bool(wanted) and hmac.compare_digest(given.encode(), wanted.encode())
 
 
-def respond(http: HttpRequest, hub: Hub) -> HttpResponse | None:
-    """Answer the login and logout pages; None for every other path."""
-    path = http.path.rstrip("/") + "/"
-    if path == LOGOUT_PATH:
+def is_page(path: str) -> bool:
+    """Say whether a path is the login or the logout page."""
+    return path.rstrip("/") + "/" in (LOGIN_PATH, LOGOUT_PATH)
+
+
+def respond(http: HttpRequest, hub: Hub) -> HttpResponse:
+    """Answer the login and logout pages."""
+    if http.path.rstrip("/") + "/" == LOGOUT_PATH:
         return _redirect(LOGIN_PATH, _cookie(SESSION, "", "HttpOnly; Max-Age=0"))
-    if path != LOGIN_PATH:
-        return None
     return _log_in(http, hub) if http.method == "POST" else _form(http)
 
 

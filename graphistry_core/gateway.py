@@ -10,13 +10,13 @@ import contextlib
 import logging
 import uuid
 
-from . import wire
+from . import browser, wire
 from .dev import Dev, Visit
 from .dev.control import Control, is_control
 from .errors import GraphistryError, MethodNotAllowed, NotAuthenticated, NotFound, NotImplementedHere, ServerError
 from .hub import Hub
 from .hub import page as pages
-from .messages import Auth, HttpRequest, HttpResponse
+from .messages import HttpRequest, HttpResponse
 
 log = logging.getLogger("graphistry_core")
 _HTML = "text/html; charset=utf-8"
@@ -54,6 +54,7 @@ class Gateway:
         http, page = visit.http, _page(visit.http)
         if page is None:
             visit.kind, visit.params = self._match(visit)
+            visit.auth = browser.auth_of(http)
         visit.operation = page or visit.kind.operation  # type: ignore[union-attr]
         given = None if self.dev is None else self.dev.enter(visit)
         if given is not None:
@@ -64,6 +65,8 @@ class Gateway:
             return self._viewer(http)
         if page == "sso_page":
             return self._signed_in(http.path.removeprefix("/sso/").rstrip("/"))
+        if page == "login_page":
+            return browser.respond(http, self.hub)
         return self._call(visit)
 
     def _match(self, visit: Visit) -> tuple[type[wire.Request[wire.Answer]], dict[str, str]]:
@@ -76,17 +79,16 @@ class Gateway:
 
     def _call(self, visit: Visit) -> HttpResponse:
         assert visit.kind is not None
-        auth = Auth.from_header(visit.http.headers.get("authorization"))
         if visit.kind.auth == "bearer":
-            visit.user = self.hub.caller(auth).username  # before the body is read
+            visit.user = self.hub.caller(visit.auth).username  # before the body is read
         if self.dev is not None:
             self.dev.look(visit)
-        visit.answer = self.hub.call(visit.kind.decode(visit.params, visit.http), auth)
+        visit.answer = self.hub.call(visit.kind.decode(visit.params, visit.http), visit.auth)
         return visit.answer.encode()
 
     def _viewer(self, http: HttpRequest) -> HttpResponse:
         dataset_id = http.query.get("dataset", "")
-        auth = Auth.from_header(http.headers.get("authorization"))
+        auth = browser.auth_of(http)
         try:
             caller = self.hub.caller(auth) if auth.scheme == "bearer" else None
             return HttpResponse(200, self.hub.page(dataset_id, caller), _HTML)
@@ -114,7 +116,7 @@ def _page(http: HttpRequest) -> str | None:
         return "viewer"
     if http.path.startswith("/sso/") and http.method == "GET":
         return "sso_page"
-    return None
+    return "login_page" if browser.is_page(http.path) else None
 
 
 def error_response(e: GraphistryError) -> HttpResponse:

@@ -21,9 +21,9 @@ class Auth:
     """What a request proves about its sender."""
 
     scheme: AuthScheme = "none"
-    token: str = ""
+    token: str = field(default="", repr=False)
     key_id: str = ""
-    key_secret: str = ""
+    key_secret: str = field(default="", repr=False)
 
     def header(self) -> dict[str, str]:
         """Return the ``Authorization`` header, or nothing."""
@@ -48,13 +48,14 @@ class Auth:
 
 @dataclass(frozen=True)
 class HttpRequest:
-    """One HTTP request; ``headers`` has lower-case names, ``body`` is read once."""
+    """One HTTP request; ``headers`` has lower-case names, ``body`` is read once, ``remote`` is the peer's address."""
 
     method: str
     path: str
     query: Mapping[str, str] = field(default_factory=dict)
-    headers: Mapping[str, str] = field(default_factory=dict)
-    body: Any = b""  # bytes | BinaryIO
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    body: Any = field(default=b"", repr=False)  # bytes | BinaryIO
+    remote: str = ""
 
     def read(self, limit: int = JSON_BODY_LIMIT) -> bytes:
         """Return the whole body; raise TooLarge past ``limit`` bytes."""
@@ -79,12 +80,17 @@ def _read_up_to(stream: BinaryIO, size: int) -> bytes:
 
 @dataclass(frozen=True)
 class HttpResponse:
-    """One HTTP response."""
+    """One HTTP response.
+
+    ``fault`` tells the shell around the gateway to break it on purpose: 'drop' ends the connection without a word,
+    'truncate' after half of the body.
+    """
 
     status: int = 200
     body: bytes = b""
     content_type: str = JSON_TYPE
     headers: Mapping[str, str] = field(default_factory=dict)
+    fault: Literal["", "drop", "truncate"] = ""
 
     def json(self) -> Any:
         """Return the decoded body; raise MalformedAnswer when it is not JSON."""

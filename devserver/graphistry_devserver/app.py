@@ -10,10 +10,13 @@ from typing import Any
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
+from graphistry_core.dev import Dev
 from graphistry_core.errors import BadRequest, GraphistryError, MethodNotAllowed, NotFound, TooLarge
 from graphistry_core.gateway import Gateway, error_response
 from graphistry_core.hub import Hub
 from graphistry_core.messages import HttpRequest
+
+from .broken import broken
 
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 _BY_STATUS: Mapping[int, type[GraphistryError]] = {404: NotFound, 405: MethodNotAllowed, 413: TooLarge}
@@ -23,11 +26,13 @@ def create_app(hub: Hub | None = None, **hub_options: Any) -> Flask:
     """Return the WSGI application over a Hub (made from ``hub_options`` when none is given).
 
     ``hub_options`` are those of :class:`graphistry_core.Hub`: data_dir, users, executor, plottable, limits, clock.
-    The Hub is ``app.extensions["graphistry_hub"]``; closing it is the caller's.
+    The Hub is ``app.extensions["graphistry_hub"]``; closing it is the caller's. The control side for tests is
+    ``app.extensions["graphistry_dev"]``, and under ``/_dev/`` for programs on this machine.
     """
     app = Flask("graphistry_devserver", static_folder=None)
-    gateway = Gateway(hub or Hub(**hub_options))
-    app.extensions["graphistry_hub"] = gateway.hub
+    hub = hub or Hub(**hub_options)
+    gateway = Gateway(hub, Dev(hub))
+    app.extensions |= {"graphistry_hub": hub, "graphistry_dev": gateway.dev}
 
     @app.route("/", defaults={"path": ""}, methods=_METHODS)
     @app.route("/<path:path>", methods=_METHODS)
@@ -35,6 +40,8 @@ def create_app(hub: Hub | None = None, **hub_options: Any) -> Flask:
         body = _body()
         answer = gateway.handle(_request(body))
         body.drain()
+        if answer.fault:
+            return broken(answer, request.environ)
         return Response(answer.body, answer.status, dict(answer.headers), content_type=answer.content_type)
 
     @app.errorhandler(HTTPException)
@@ -49,7 +56,7 @@ def create_app(hub: Hub | None = None, **hub_options: Any) -> Flask:
 
 def _request(body: _Body) -> HttpRequest:
     headers = {name.lower(): value for name, value in request.headers.items()}
-    return HttpRequest(request.method, request.path, request.args.to_dict(), headers, body)
+    return HttpRequest(request.method, request.path, request.args.to_dict(), headers, body, request.remote_addr or "")
 
 
 def _body() -> _Body:

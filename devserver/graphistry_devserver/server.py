@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ipaddress
 import os
 import threading
 from collections.abc import Mapping
@@ -12,6 +11,8 @@ from typing import Any
 
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
+from graphistry_core.dev import Dev
+from graphistry_core.dev.loopback import is_loopback
 from graphistry_core.errors import BadRequest, ConfigError
 from graphistry_core.gateway import error_response
 from graphistry_core.hub import Hub, User
@@ -42,14 +43,6 @@ class _QuietHandler(WSGIRequestHandler):
             self.send_header("Connection", "close")
             self.end_headers()
             self.wfile.write(said.body)
-
-
-def is_loopback(host: str) -> bool:
-    """Say whether an address can be reached from this machine only."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 class DevServer:
@@ -85,6 +78,7 @@ class DevServer:
         self._owns_hub = hub is None
         self._hub_options = {"users": users, "data_dir": data_dir, **hub_options}
         self._hub = hub
+        self._dev: Dev | None = None
         self._server: BaseWSGIServer | None = None
         self._thread: threading.Thread | None = None
         self._failure: BaseException | None = None
@@ -96,6 +90,13 @@ class DevServer:
         if self._hub is None:
             raise ConfigError("The server is not running: call start(), or use it in a with block.")
         return self._hub
+
+    @property
+    def dev(self) -> Dev:
+        """The control side for tests: journal, faults, clock, tokens, flags, snapshots, strict mode."""
+        if self._dev is None:
+            raise ConfigError("The server was not started: call start(), or use it in a with block.")
+        return self._dev
 
     @property
     def port(self) -> int:
@@ -129,6 +130,7 @@ class DevServer:
         if self._hub is None:
             self._hub = Hub(**self._hub_options)
         app = create_app(self._hub)
+        self._dev = app.extensions["graphistry_dev"]
         try:
             # Bound here and not in the thread: the port is known, and a taken one is the caller's error.
             self._server = make_server(self._host, self._port, app, threaded=True, request_handler=_QuietHandler)
@@ -173,6 +175,8 @@ class DevServer:
             raise self._failure
 
     def _release(self) -> None:
+        if self._dev is not None:
+            self._dev.close()
         if self._owns_hub and self._hub is not None:
             self._hub.close()
             self._hub = None

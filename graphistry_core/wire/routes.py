@@ -65,6 +65,11 @@ _LATER = {
 }
 
 
+def later() -> dict[str, str]:
+    """Return what is known and not implemented here, with the pattern of its paths."""
+    return dict(_LATER)
+
+
 def is_graphistry_path(path: str) -> bool:
     """Say whether a path looks like one of Graphistry's, implemented here or not."""
     path = re.sub("/+", "/", path)
