@@ -91,7 +91,7 @@ class Gateway:
         auth = browser.auth_of(http)
         try:
             caller = self.hub.caller(auth) if auth.scheme == "bearer" else None
-            return HttpResponse(200, self.hub.page(dataset_id, caller), _HTML)
+            return HttpResponse(200, self.hub.page(dataset_id, caller, http.query.get("single_use", "")), _HTML)
         except NotFound:
             sentence = f"There is no dataset {dataset_id!r} here, or it is private."
             title, status = "Dataset not found", 404

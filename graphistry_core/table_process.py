@@ -124,7 +124,8 @@ def _sheets(path: Path, kind: str, options: dict[str, Any], limit: int) -> list[
         _refuse_bomb(path, limit)
     asked = {"sheet_name": None, **options}
     try:
-        found = pd.read_excel(path, engine=_EXCEL[kind], **asked)
+        read: Any = pd.read_excel
+        found = read(path, engine=_EXCEL[kind], **asked)
         sheets = found if isinstance(found, dict) else {str(asked["sheet_name"]): found}
         tables = [(str(name), frames.to_arrow(_named(frame), warn=False)) for name, frame in sheets.items()]
         tables = [(name, table) for name, table in tables if table.num_columns]

@@ -32,6 +32,14 @@ class _QuietHandler(WSGIRequestHandler):
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         """Say nothing."""
 
+    def make_environ(self) -> dict[str, Any]:
+        """Return the WSGI environment, in which lengths that differ are not silently one of them."""
+        environ = super().make_environ()
+        lengths = dict.fromkeys(value.strip() for value in self.headers.get_all("Content-Length", []))
+        if len(lengths) > 1:
+            environ["CONTENT_LENGTH"] = ", ".join(lengths)
+        return environ
+
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         """Answer a request that never reaches the application: a bad request line, headers over the limits."""
         said = error_response(BadRequest(f"The request is not valid HTTP: {message or code}."))

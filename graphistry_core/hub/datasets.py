@@ -12,44 +12,49 @@ from .. import wire
 from ..encodings import from_wire
 from ..errors import BadRequest, NotFound
 from ..executors.contract import check_bindings
+from ..table_options import reading
 from . import page
 from .accounts import Caller
+from .assembly import Assembled, assemble
 from .files import FileOperations
 from .records import iso, text
 from .store import StoredTable
+from .visits import Visits
 
 
 class DatasetOperations(FileOperations):
-    """One method per operation of ``wire/datasets.py``."""
+    """One method per operation of ``wire/datasets.py`` and ``wire/viewer.py``."""
+
+    visits: Visits
 
     def dataset_create(self, request: wire.DatasetCreate, caller: Caller) -> wire.DatasetAnswer:
         """Create a dataset, complete when it names its files, else awaiting its tables."""
         self.accounts.require_org(caller, request.body.get("org_name"))
-        tables: dict[str, StoredTable | None] = {}
-        with self.store.transaction() as db:  # the files' tables cannot go away in between
+        made = assemble(self.store, self._file_table, request)
+        dataset_id, now, org = uuid.uuid4().hex, self.accounts.clock.now(), request.body.get("org_name")
+        body = json.dumps(dict(made.body))
+        try:
             for which in ("edges", "nodes"):
-                tables[which] = self._files_table(request, which)
-            dataset_id, now = uuid.uuid4().hex, self.accounts.clock.now()
-            edges, nodes = (None if t is None else t.id for t in (tables["edges"], tables["nodes"]))
-            body = json.dumps(dict(request.body))
-            org = request.body.get("org_name")
-            values = (dataset_id, caller.user_id, org, body, now, now, edges, nodes, edges is not None)
-            columns = "id, owner, org, body, created, updated, edges, nodes, complete"
-            db.execute(f"INSERT INTO datasets ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
+                table = made.tables[which]
+                if table is not None:
+                    _check_columns(table, which, wire.DatasetCreate(made.body).bindings(which))
+            with self.store.transaction() as db:
+                self._require_tables(made)  # they cannot go away any more
+                for table in made.fresh:
+                    self.store.record_table(db, table)
+                edges, nodes = (None if t is None else t.id for t in (made.tables["edges"], made.tables["nodes"]))
+                values = (dataset_id, caller.user_id, org, body, now, now, edges, nodes, edges is not None)
+                columns = "id, owner, org, body, created, updated, edges, nodes, complete"
+                db.execute(f"INSERT INTO datasets ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
+        except BaseException:
+            self.store.drop_table(*(table.id for table in made.fresh))
+            raise
         return wire.DatasetAnswer(dataset_id, {}, "Dataset created")
 
-    def _files_table(self, request: wire.DatasetCreate, which: str) -> StoredTable | None:
-        file_ids = request.files(which)
-        if not file_ids:
-            return None
-        if len(file_ids) > 1:
-            raise BadRequest(f"{which[:-1]}_files has {len(file_ids)} entries; one file per table is supported here.")
-        file = self._file(file_ids[0])
-        table = self.store.table_record(file["table_id"])
-        if table is None:
-            raise BadRequest(f"The file {file['id']} has no content yet: upload it before creating the dataset.")
-        _check_columns(table, which, request.bindings(which))
-        return table
+    def _require_tables(self, made: Assembled) -> None:
+        for table in made.tables.values():
+            if table is not None and table not in made.fresh and self.store.table_record(table.id) is None:
+                raise BadRequest("A file of this dataset was deleted or replaced just now; create the dataset again.")
 
     def dataset_upload(self, request: wire.DatasetUpload, caller: Caller) -> wire.DatasetAnswer:
         """Store a dataset's nodes or edges; raise InvalidTable or BindingError and store nothing."""
@@ -57,7 +62,8 @@ class DatasetOperations(FileOperations):
         self._require_owner(dataset, caller, "dataset")
         which = request.table
         bindings = wire.DatasetCreate(json.loads(dataset["body"])).bindings(which)
-        table = self.store.add_table(request.body, request.file_type)
+        how = reading(request.file_type, request.options, request.content_encoding)
+        table = self.store.add_table(request.body, request.file_type, how)
         try:
             _check_columns(table, which, bindings)
         except BadRequest:
@@ -86,6 +92,20 @@ class DatasetOperations(FileOperations):
         """List the caller's complete datasets, newest first."""
         rows, page_of = self._page("datasets", "owner = ? AND complete", (caller.user_id,), request)
         return page_of([self._dataset_record(row) for row in rows])
+
+    def dataset_patch(self, request: wire.DatasetPatch, caller: Caller) -> wire.DatasetAnswer:
+        """Change a dataset's name, description or metadata."""
+        dataset = self._dataset(request.dataset_id, caller)
+        self._require_owner(dataset, caller, "dataset")
+        given = {"name": request.name, "description": request.description, "metadata": request.metadata}
+        with self.store.transaction() as db:
+            row = db.execute("SELECT body FROM datasets WHERE id = ?", (dataset["id"],)).fetchone()
+            if row is not None:
+                body = {**json.loads(row["body"]), **{n: v for n, v in given.items() if v is not None}}
+                values = (json.dumps(body), self.accounts.clock.now(), dataset["id"])
+                db.execute("UPDATE datasets SET body = ?, updated = ? WHERE id = ?", values)
+        self._forget_graph(dataset["id"])
+        return wire.DatasetAnswer(dataset["id"], self._dataset_record(self._dataset(dataset["id"], caller)), "Changed")
 
     def dataset_delete(self, request: wire.DatasetDelete, caller: Caller) -> wire.OkAnswer:
         """Delete a dataset."""
@@ -156,8 +176,17 @@ class DatasetOperations(FileOperations):
             "tables": tables,
         }
 
-    def page(self, dataset_id: str, caller: Caller | None = None) -> bytes:
-        """Return the viewer's page for a dataset as HTML; raise NotFound."""
+    def page(self, dataset_id: str, caller: Caller | None = None, single_use: str = "") -> bytes:
+        """Return the viewer's page for a dataset as HTML, and note the visit; raise NotFound.
+
+        ``single_use`` is the secret of a link that opens the page once, for whoever has it.
+        """
+        invited = bool(single_use) and self.visits.redeem(single_use, dataset_id)
+        content = self.page_for_owner(dataset_id) if invited else self._page_for(dataset_id, caller)
+        self.visits.open(dataset_id)
+        return content
+
+    def _page_for(self, dataset_id: str, caller: Caller | None) -> bytes:
         return page.render(self._dataset_record(self._use(dataset_id, caller)))
 
     def page_for_owner(self, dataset_id: str) -> bytes:
@@ -166,6 +195,31 @@ class DatasetOperations(FileOperations):
         if row is None:
             raise NotFound(f"There is no dataset {dataset_id!r}.")
         return page.render(self._dataset_record(row))
+
+    # --- around the viewer ---
+
+    def session_list(self, request: wire.SessionList, caller: Caller) -> wire.Page:
+        """List who has the caller's datasets open, newest first."""
+        owned = {row["id"] for row in self.store.all("SELECT id FROM datasets WHERE owner = ?", caller.user_id)}
+        found = [session.record() for session in self.visits.sessions() if session.dataset_id in owned]
+        limit, page_of = self._page_links(request, len(found))
+        return page_of(found[request.offset : request.offset + limit])
+
+    def session_get(self, request: wire.SessionGet, caller: Caller) -> wire.RecordAnswer:
+        """Return one open viewer, of a dataset that the caller may see."""
+        session = self.visits.find(request.session_id)
+        row = None if session is None else self.store.one("SELECT * FROM datasets WHERE id = ?", session.dataset_id)
+        if session is None or row is None or not self._may_see(row, caller):
+            raise NotFound(f"There is no session {request.session_id!r} for you on this server.")
+        return wire.RecordAnswer(session.record())
+
+    def single_use_url(self, request: wire.SingleUseUrl, caller: Caller) -> wire.RecordAnswer:
+        """Make a link that shows one of the caller's datasets once, to whoever opens it."""
+        dataset = self._dataset(request.dataset_id, caller)
+        self._require_owner(dataset, caller, "dataset")
+        secret = self.visits.link(dataset["id"])
+        url = f"{self._base_url(request)}{wire.VIEWER_PATH}?dataset={dataset['id']}&single_use={secret}"
+        return wire.RecordAnswer({"url": url, "username": request.username, "dataset_id": dataset["id"]})
 
     def _forget_graph(self, dataset_id: str) -> None:
         """Drop what is kept of a deleted dataset beside its records."""

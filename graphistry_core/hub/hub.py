@@ -13,6 +13,7 @@ import sqlite3
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from .. import engines, wire
@@ -24,8 +25,11 @@ from . import queries
 from .accounts import Accounts, Caller, Clock
 from .datasets import DatasetOperations
 from .directory import User
+from .intake import MAX_UPLOAD_BYTES
+from .records import checked_url
 from .sso import Sso
 from .store import Store
+from .visits import Visits
 
 _GRAPHS_KEPT = 8
 log = logging.getLogger("graphistry_core")
@@ -37,7 +41,8 @@ class Hub(DatasetOperations):
     ``data_dir``: where everything is kept; a temporary directory, removed at the end, when None. ``users`` (name to
     password, or to a :class:`User`) makes it strict; by default everybody is let in. ``flags`` are feature flags.
     ``executor`` runs the tasks. ``plottable`` is what tasks get as ``g``: 'core' or 'pygraphistry'. Safe to call from
-    many threads; no lock is held while a task runs.
+    many threads; no lock is held while a task runs. An upload of more than ``max_upload_bytes`` is refused, also when
+    it only gets there by being decompressed. ``external_url``: how others reach this server, for the links it gives.
     """
 
     def __init__(
@@ -50,11 +55,15 @@ class Hub(DatasetOperations):
         plottable: str = "core",
         limits: Limits | None = None,
         clock: Clock | None = None,
+        max_upload_bytes: int = MAX_UPLOAD_BYTES,
+        external_url: str | None = None,
     ) -> None:
         self.executor = get_executor(executor)
         self.limits = limits or Limits()
         self._plottable = plottable
-        self.store = Store(data_dir)
+        self.store = Store(data_dir, max_upload_bytes)
+        self.external_url = None if external_url is None else checked_url(external_url)
+        self.visits = Visits()
         self.accounts = Accounts(self.store, users, clock, flags)
         self.sso = Sso(self.accounts)
         self._graphs: OrderedDict[tuple[str, str | None, str | None], GraphData] = OrderedDict()
@@ -84,6 +93,7 @@ class Hub(DatasetOperations):
         self.store.reset()
         self.accounts.reset()
         self.sso.reset()
+        self.visits.clear()
 
     def forget_graphs(self) -> None:
         """Drop the graphs that are kept open for tasks; they are opened again when needed."""
@@ -129,7 +139,7 @@ class Hub(DatasetOperations):
 
     def sso_login(self, request: wire.SsoLogin) -> wire.SsoAnswer:
         """Begin a login in the browser."""
-        return self.sso.login(request)
+        return self.sso.login(replace(request, base_url=self._base_url(request)))
 
     def sso_token(self, request: wire.SsoToken) -> wire.SsoAnswer:
         """Return the token of a login in the browser, once it is approved."""

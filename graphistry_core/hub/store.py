@@ -41,6 +41,10 @@ CREATE TABLE IF NOT EXISTS files (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, owner INTEGER NOT NULL, org TEXT,
     name TEXT NOT NULL, description TEXT NOT NULL, file_type TEXT NOT NULL, created REAL NOT NULL,
     updated REAL NOT NULL, table_id TEXT);
+CREATE TABLE IF NOT EXISTS file_options (file_id TEXT PRIMARY KEY, compression TEXT NOT NULL, options TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS sheets (
+    file_id TEXT NOT NULL, position INTEGER NOT NULL, name TEXT NOT NULL, table_id TEXT NOT NULL,
+    PRIMARY KEY (file_id, position));
 CREATE TABLE IF NOT EXISTS datasets (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, owner INTEGER NOT NULL, org TEXT,
     body TEXT NOT NULL, created REAL NOT NULL, updated REAL NOT NULL, mode TEXT, invited TEXT NOT NULL DEFAULT '[]',
@@ -91,7 +95,9 @@ class Store:
             raise ConfigError(f"The data directory {directory} cannot be used: {e}.") from e
         self._lock = threading.RLock()
         self._kept: list[Snapshot] = []
-        self._finalizer = weakref.finalize(self, _dispose, self._db, self._lock_file, root if self.temporary else None)
+        self._finalizer = weakref.finalize(
+            self, _dispose, os.getpid(), self._db, self._lock_file, root if self.temporary else None
+        )
         if self._lock_file is not None:
             self._sweep()
 
@@ -142,7 +148,7 @@ class Store:
     def reset(self) -> None:
         """Forget every record and table; the signing key stays."""
         with self.transaction() as db:
-            for table in ("users", "members", "files", "datasets", "tables"):
+            for table in ("users", "members", "files", "file_options", "sheets", "datasets", "tables"):
                 db.execute(f"DELETE FROM {table}")
         with self._lock:
             for path in (self.root / "tables").iterdir():
@@ -257,7 +263,8 @@ class Store:
         for table_id in filter(None, table_ids):
             with self.transaction() as db:
                 query = (
-                    "SELECT 1 FROM files WHERE table_id = ?1 UNION SELECT 1 FROM datasets WHERE ?1 IN (edges, nodes)"
+                    "SELECT 1 FROM files WHERE table_id = ?1 UNION SELECT 1 FROM datasets WHERE ?1 IN (edges, nodes) "
+                    "UNION SELECT 1 FROM sheets WHERE table_id = ?1"
                 )
                 if db.execute(query, (table_id,)).fetchone() is None:
                     db.execute("DELETE FROM tables WHERE id = ?", (table_id,))
@@ -283,6 +290,7 @@ def _open_database(path: Path, *, durable: bool) -> sqlite3.Connection:
     """Open the records, waiting for another process that is setting them up at the same moment."""
     db = sqlite3.connect(path, timeout=30, check_same_thread=False, isolation_level=None)
     db.row_factory = sqlite3.Row
+    path.chmod(0o600)
     deadline = time.monotonic() + 30
     while True:
         try:
@@ -311,7 +319,9 @@ def _unlink(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _dispose(db: sqlite3.Connection, lock_file: int | None, remove: Path | None) -> None:
+def _dispose(owner: int, db: sqlite3.Connection, lock_file: int | None, remove: Path | None) -> None:
+    if os.getpid() != owner:
+        return  # a forked child: everything here is its parent's
     db.close()
     if lock_file is not None:
         os.close(lock_file)

@@ -24,10 +24,20 @@ from .authentication import (
     Verify,
 )
 from .base import CONTENT_TYPES, FORMATS, OUTPUT_TYPES, TABLE_TYPES, TEXT_TYPE, A, Answer, OkAnswer, Page, Request
-from .datasets import DatasetAnswer, DatasetCreate, DatasetDelete, DatasetGet, DatasetList, DatasetUpload, Share
-from .files import FileAnswer, FileCreate, FileDelete, FileList, FileUpload
+from .datasets import (
+    DatasetAnswer,
+    DatasetCreate,
+    DatasetDelete,
+    DatasetGet,
+    DatasetList,
+    DatasetPatch,
+    DatasetUpload,
+    Share,
+)
+from .files import FileAnswer, FileCreate, FileDelete, FileGet, FileList, FilePatch, FileUpload
 from .routes import HEALTH_PATHS, OPERATIONS, VIEWER_PATH, is_graphistry_path, match, routes, with_auth
 from .tasks import Gfql, Python, PythonAnswer
+from .viewer import RecordAnswer, SessionGet, SessionList, SingleUseUrl
 
 __all__ = [
     "CONTENT_TYPES",
@@ -46,11 +56,14 @@ __all__ = [
     "DatasetDelete",
     "DatasetGet",
     "DatasetList",
+    "DatasetPatch",
     "DatasetUpload",
     "FileAnswer",
     "FileCreate",
     "FileDelete",
+    "FileGet",
     "FileList",
+    "FilePatch",
     "FileUpload",
     "Gfql",
     "Login",
@@ -60,9 +73,13 @@ __all__ = [
     "PersonalKeyLogin",
     "Python",
     "PythonAnswer",
+    "RecordAnswer",
     "Refresh",
     "Request",
+    "SessionGet",
+    "SessionList",
     "Share",
+    "SingleUseUrl",
     "SsoAnswer",
     "SsoLogin",
     "SsoToken",

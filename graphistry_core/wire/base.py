@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, TypeVar
 from urllib.parse import quote
 
 from ..arrow_body import ArrowBody
-from ..errors import BadRequest, MalformedAnswer, NotImplementedHere
-from ..messages import JSON_TYPE, AuthScheme, HttpRequest, HttpResponse
+from ..errors import BadRequest, MalformedAnswer
+from ..messages import JSON_TYPE, AuthScheme, Fields, HttpRequest, HttpResponse
 
-TABLE_TYPES = ("arrow", "csv", "json", "parquet")
-LATER_TABLE_TYPES = ("orc", "xls", "xlsx")  # Graphistry takes them; here they are refused as not implemented
+TABLE_TYPES = ("arrow", "csv", "json", "orc", "parquet", "xls", "xlsx")
 FORMATS = ("json", "csv", "parquet")
 OUTPUT_TYPES = ("json", "table", "nodes", "edges", "all", "shape")
 TEXT_TYPE = "text/plain; charset=utf-8"
@@ -68,7 +68,10 @@ class Request(Generic[A]):
 
 
 def fill(template: str, params: Mapping[str, str]) -> str:
-    """Fill a path template, each value quoted."""
+    """Fill a path template, each value quoted; raise BadRequest for one that is no text."""
+    for name, value in params.items():
+        if not isinstance(value, str) or not value:
+            raise BadRequest(f"{name} must be text, not {value!r}.")
     return template.format(**{name: quote(value, safe="") for name, value in params.items()})
 
 
@@ -128,11 +131,28 @@ def page_number(query: Mapping[str, str], name: str, default: int) -> int:
     return int(raw)
 
 
-def table_type(kind: str) -> str:
-    """Return a table type that is served; raise NotImplementedHere for the others of Graphistry's."""
-    if kind in LATER_TABLE_TYPES:
-        raise NotImplementedHere(f"Tables of type {kind} are not supported here yet; use {', '.join(TABLE_TYPES)}.")
-    return kind
+def base_url(http: HttpRequest) -> str:
+    """Return protocol and host as the client reached the server, or '' when the request does not say."""
+    host = http.headers.get("host", "")
+    scheme = "https" if http.headers.get("x-forwarded-proto") == "https" else "http"
+    return f"{scheme}://{host}" if re.fullmatch(r"[\w.:\[\]-]+", host, re.ASCII) else ""
+
+
+def changes(http: HttpRequest, *allowed: str) -> Fields:
+    """Read the body of a PATCH: some of the fields that can be changed, and no other."""
+    fields = Fields.of(http)
+    unknown = [name for name in fields.values if name not in allowed]
+    if unknown or not fields.values:
+        said = f"The field {unknown[0]!r} cannot be changed" if unknown else "There is nothing to change"
+        raise BadRequest(f"{said}; send one or more of {', '.join(allowed)}.")
+    return fields
+
+
+def table_request(method: str, path: str, body: Any, options: Mapping[str, Any], encoding: str | None) -> HttpRequest:
+    """Return the request that carries a table's bytes, with how to read them as query parameters."""
+    query = {name: value if isinstance(value, str) else json.dumps(value) for name, value in options.items()}
+    headers = {"content-encoding": encoding} if encoding else {}
+    return HttpRequest(method, path, query, headers, table_body(body))
 
 
 def table_body(body: Any) -> Any:

@@ -8,7 +8,22 @@ from typing import Any
 
 from ..errors import BadRequest, MalformedAnswer, NotFound
 from ..messages import Fields, HttpRequest, HttpResponse
-from .base import TABLE_TYPES, Answer, OkAnswer, Page, Request, Sender, fill, page_number, table_body, table_type
+from .base import (
+    TABLE_TYPES,
+    Answer,
+    OkAnswer,
+    Page,
+    Request,
+    Sender,
+    base_url,
+    changes,
+    fill,
+    page_number,
+    table_request,
+    without_none,
+)
+
+HYPERGRAPH_FIELDS = ("entity_types", "opts", "drop_na", "drop_edge_attrs", "direct")
 
 
 @dataclass(frozen=True)
@@ -38,7 +53,8 @@ class DatasetCreate(Request[DatasetAnswer]):
     """Create a dataset: bindings and encodings, and file ids when the tables are there already.
 
     ``body`` is the JSON object as sent: ``node_encodings``, ``edge_encodings``, ``metadata``, ``name``,
-    ``description``, and optionally ``node_files``, ``edge_files``, ``org_name``.
+    ``description``, and optionally ``node_files``, ``edge_files``, ``org_name``, ``edge_hypergraph_transform``. Several
+    files make one table, one below the other.
     """
 
     operation = "dataset_create"
@@ -61,17 +77,41 @@ class DatasetCreate(Request[DatasetAnswer]):
         for table in ("nodes", "edges"):
             request.files(table)
             request.bindings(table)
+        request.hypergraph()
         return request
 
-    def files(self, table: str) -> list[str]:
-        """Return the file ids for ``'nodes'`` or ``'edges'``; an entry is an id or ``[id, table_index]``."""
+    def files(self, table: str) -> list[tuple[str, int]]:
+        """Return (file id, table index) for ``'nodes'`` or ``'edges'``; an entry is an id or ``[id, index]``."""
         name = f"{table[:-1]}_files"
-        entries = [[e, 0] if isinstance(e, str) else e for e in Fields(self.body).items(name)]
-        if not all(isinstance(e, list) and len(e) == 2 and isinstance(e[0], str) and e[1] == 0 for e in entries):
-            raise BadRequest(
-                f"The field '{name}' must be an array of file ids, or of [file_id, 0]: a file has one table."
-            )
-        return [str(e[0]) for e in entries]
+        entries: list[Any] = [[e, 0] if isinstance(e, str) else e for e in Fields(self.body).items(name)]
+        for entry in entries:
+            pair = isinstance(entry, list) and len(entry) == 2 and isinstance(entry[0], str)
+            if not pair or type(entry[1]) is not int or entry[1] < 0:
+                raise BadRequest(f"The field '{name}' must be an array of file ids, or of [file_id, table_index].")
+        return [(entry[0], entry[1]) for entry in entries]
+
+    def hypergraph(self) -> dict[str, Any] | None:
+        """Return ``edge_hypergraph_transform``, checked: the arguments of ``hypergraph()``, or None.
+
+        Only its name is documented; that these are its keys is a guess.
+        """
+        if not self.body.get("edge_hypergraph_transform"):
+            return None
+        asked = Fields(Fields(self.body).mapping("edge_hypergraph_transform"), "edge_hypergraph_transform")
+        unknown = [name for name in asked.values if name not in HYPERGRAPH_FIELDS]
+        if unknown:
+            known = ", ".join(HYPERGRAPH_FIELDS)
+            raise BadRequest(f"edge_hypergraph_transform has no field {unknown[0]!r}; it takes {known}.")
+        columns = asked.items("entity_types")
+        if not all(isinstance(column, str) for column in columns):
+            raise BadRequest("The field 'entity_types' must be an array of column names.")
+        return {
+            "entity_types": columns or None,
+            "opts": asked.mapping("opts"),
+            "drop_na": asked.flag("drop_na", True),
+            "drop_edge_attrs": asked.flag("drop_edge_attrs"),
+            "direct": asked.flag("direct"),
+        }
 
     def bindings(self, table: str) -> dict[str, Any]:
         """Return ``{node|edge}_encodings.bindings``."""
@@ -81,7 +121,7 @@ class DatasetCreate(Request[DatasetAnswer]):
 
 @dataclass(frozen=True)
 class DatasetUpload(Request[DatasetAnswer]):
-    """The bytes of a dataset's nodes or edges."""
+    """The bytes of a dataset's nodes or edges; ``options`` say how to read them (``table_options``)."""
 
     operation = "dataset_upload"
     path = "/api/v2/upload/datasets/{dataset_id}/{table}/{file_type}"
@@ -91,19 +131,22 @@ class DatasetUpload(Request[DatasetAnswer]):
     table: str
     body: Sender = field(repr=False)
     file_type: str = "arrow"
+    options: Mapping[str, Any] = field(default_factory=dict)
+    content_encoding: str | None = None
 
     def encode(self) -> HttpRequest:
         params = {"dataset_id": self.dataset_id, "table": self.table, "file_type": self.file_type}
-        return HttpRequest(self.method, fill(self.path, params), body=table_body(self.body))
+        return table_request(self.method, fill(self.path, params), self.body, self.options, self.content_encoding)
 
     @classmethod
     def decode(cls, params: Mapping[str, str], http: HttpRequest) -> DatasetUpload:
         if params["table"] not in ("nodes", "edges"):
             raise NotFound(f"There is no table {params['table']!r}; a dataset has 'nodes' and 'edges'.")
-        kind = table_type(params["file_type"])
+        kind, encoding = params["file_type"], http.headers.get("content-encoding")
         if kind not in TABLE_TYPES:
             raise BadRequest(f"Unknown table format {kind!r}; use one of {', '.join(TABLE_TYPES)}.")
-        return cls(params["dataset_id"], params["table"], http.stream(), kind)
+        options = {name: value for name, value in http.query.items() if name != "erase"}
+        return cls(params["dataset_id"], params["table"], http.stream(), kind, options, encoding)
 
 
 @dataclass(frozen=True)
@@ -127,6 +170,33 @@ class DatasetGet(Request[DatasetAnswer]):
 
 
 @dataclass(frozen=True)
+class DatasetPatch(Request[DatasetAnswer]):
+    """Change a dataset's name, description or metadata (the whole object); what is None stays."""
+
+    operation = "dataset_patch"
+    method = "PATCH"
+    path = "/api/v2/datasets/{dataset_id}/"
+    aliases = (("PATCH", "/api/v2/upload/datasets/{dataset_id}"),)
+    answer = DatasetAnswer
+    source = "guess"
+    dataset_id: str
+    name: str | None = None
+    description: str | None = None
+    metadata: Mapping[str, Any] | None = None
+
+    def encode(self) -> HttpRequest:
+        metadata = None if self.metadata is None else dict(self.metadata)
+        changed = without_none(name=self.name, description=self.description, metadata=metadata)
+        return self._json(changed, dataset_id=self.dataset_id)
+
+    @classmethod
+    def decode(cls, params: Mapping[str, str], http: HttpRequest) -> DatasetPatch:
+        fields = changes(http, "name", "description", "metadata")
+        metadata = fields.mapping("metadata") if "metadata" in fields.values else None
+        return cls(params["dataset_id"], fields.optional_text("name"), fields.optional_text("description"), metadata)
+
+
+@dataclass(frozen=True)
 class DatasetList(Request[Page]):
     """The caller's complete datasets, newest first."""
 
@@ -138,13 +208,14 @@ class DatasetList(Request[Page]):
     source = "docs"
     limit: int = 100
     offset: int = 0
+    base_url: str = ""  # protocol and host as the client reached the server; not sent
 
     def encode(self) -> HttpRequest:
         return HttpRequest(self.method, self.path, {"limit": str(self.limit), "offset": str(self.offset)})
 
     @classmethod
     def decode(cls, params: Mapping[str, str], http: HttpRequest) -> DatasetList:
-        return cls(page_number(http.query, "limit", 100), page_number(http.query, "offset", 0))
+        return cls(page_number(http.query, "limit", 100), page_number(http.query, "offset", 0), base_url(http))
 
 
 @dataclass(frozen=True)

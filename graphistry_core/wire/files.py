@@ -6,20 +6,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..errors import MalformedAnswer
+from ..errors import MalformedAnswer, NotImplementedHere
 from ..messages import Fields, HttpRequest, HttpResponse
+from ..table_options import compression_of
 from .base import (
-    LATER_TABLE_TYPES,
     TABLE_TYPES,
     Answer,
     OkAnswer,
     Page,
     Request,
     Sender,
+    base_url,
+    changes,
     fill,
     page_number,
-    table_body,
-    table_type,
+    table_request,
     without_none,
 )
 
@@ -55,7 +56,7 @@ class FileAnswer(Answer):
 
 @dataclass(frozen=True)
 class FileCreate(Request[FileAnswer]):
-    """Declare a file; its bytes follow with FileUpload."""
+    """Declare a file; its bytes follow with FileUpload. ``parser_options`` are the reader's, as for an upload."""
 
     operation = "file_create"
     path = "/api/v2/files/"
@@ -67,27 +68,42 @@ class FileCreate(Request[FileAnswer]):
     org_name: str | None = None
     agent_name: str | None = None
     agent_version: str | None = None
+    file_compression: str = ""
+    parser_options: Mapping[str, Any] = field(default_factory=dict)
 
     def encode(self) -> HttpRequest:
+        given = {
+            "description": self.description,
+            "file_compression": self.file_compression,
+            "parser_options": dict(self.parser_options),
+        }
         agent = without_none(agent_name=self.agent_name, agent_version=self.agent_version, org_name=self.org_name)
-        return self._json({"file_type": self.file_type, **agent, "name": self.name})
+        given = {name: value for name, value in given.items() if value}
+        return self._json({"file_type": self.file_type, **agent, **given, "name": self.name})
 
     @classmethod
     def decode(cls, params: Mapping[str, str], http: HttpRequest) -> FileCreate:
         fields = Fields.of(http)
+        if fields.values.get("sql_transforms"):
+            raise NotImplementedHere("The field 'sql_transforms' is not implemented here; transform the table first.")
         return cls(
-            table_type(fields.choice("file_type", TABLE_TYPES + LATER_TABLE_TYPES, "arrow")),
+            fields.choice("file_type", TABLE_TYPES, "arrow"),
             fields.optional_text("name") or "",
             fields.optional_text("description") or "",
             fields.optional_text("org_name") or None,
             fields.optional_text("agent_name"),
             fields.optional_text("agent_version"),
+            compression_of(fields.optional_text("file_compression"), "file_compression"),
+            fields.mapping("parser_options"),
         )
 
 
 @dataclass(frozen=True)
 class FileUpload(Request[FileAnswer]):
-    """The bytes of a declared file. A body that does not parse is 200 with ``is_valid: false``."""
+    """The bytes of a declared file. A body that does not parse is 200 with ``is_valid: false``.
+
+    ``options`` say how to read it (``table_options``), and come before the file's own ``parser_options``.
+    """
 
     operation = "file_upload"
     path = "/api/v2/upload/files/{file_id}"
@@ -96,14 +112,60 @@ class FileUpload(Request[FileAnswer]):
     file_id: str
     body: Sender = field(repr=False)
     erase: bool = True
+    options: Mapping[str, Any] = field(default_factory=dict)
+    content_encoding: str | None = None
 
     def encode(self) -> HttpRequest:
-        query = {"erase": "true" if self.erase else "false"}
-        return HttpRequest(self.method, fill(self.path, {"file_id": self.file_id}), query, body=table_body(self.body))
+        options = {"erase": self.erase, **self.options}
+        path = fill(self.path, {"file_id": self.file_id})
+        return table_request(self.method, path, self.body, options, self.content_encoding)
 
     @classmethod
     def decode(cls, params: Mapping[str, str], http: HttpRequest) -> FileUpload:
-        return cls(params["file_id"], http.stream(), http.query.get("erase", "true").lower() != "false")
+        options = dict(http.query)
+        erase = options.pop("erase", "true").lower() != "false"
+        return cls(params["file_id"], http.stream(), erase, options, http.headers.get("content-encoding"))
+
+
+@dataclass(frozen=True)
+class FileGet(Request[FileAnswer]):
+    """A file's record: what it was declared as, and what its tables hold."""
+
+    operation = "file_get"
+    method = "GET"
+    path = "/api/v2/files/{file_id}/"
+    answer = FileAnswer
+    source = "guess"
+    file_id: str
+
+    def encode(self) -> HttpRequest:
+        return HttpRequest(self.method, fill(self.path, {"file_id": self.file_id}))
+
+    @classmethod
+    def decode(cls, params: Mapping[str, str], http: HttpRequest) -> FileGet:
+        return cls(params["file_id"])
+
+
+@dataclass(frozen=True)
+class FilePatch(Request[FileAnswer]):
+    """Change a file's name or description; what is None stays."""
+
+    operation = "file_patch"
+    method = "PATCH"
+    path = "/api/v2/files/{file_id}/"
+    answer = FileAnswer
+    source = "guess"
+    file_id: str
+    name: str | None = None
+    description: str | None = None
+
+    def encode(self) -> HttpRequest:
+        return self._json(without_none(name=self.name, description=self.description), file_id=self.file_id)
+
+    @classmethod
+    def decode(cls, params: Mapping[str, str], http: HttpRequest) -> FilePatch:
+        fields = changes(http, "name", "description")
+        return cls(params["file_id"], fields.optional_text("name"), fields.optional_text("description"))
 
 
 @dataclass(frozen=True)
@@ -117,13 +179,14 @@ class FileList(Request[Page]):
     source = "docs"
     limit: int = 100
     offset: int = 0
+    base_url: str = ""  # protocol and host as the client reached the server; not sent
 
     def encode(self) -> HttpRequest:
         return HttpRequest(self.method, self.path, {"limit": str(self.limit), "offset": str(self.offset)})
 
     @classmethod
     def decode(cls, params: Mapping[str, str], http: HttpRequest) -> FileList:
-        return cls(page_number(http.query, "limit", 100), page_number(http.query, "offset", 0))
+        return cls(page_number(http.query, "limit", 100), page_number(http.query, "offset", 0), base_url(http))
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,18 @@ from ..errors import MethodNotAllowed, NotFound, NotImplementedHere
 from ..messages import Auth, HttpRequest
 from .authentication import Login, PersonalKeyLogin, Refresh, SsoLogin, SsoToken, SwitchOrg, Verify
 from .base import Request
-from .datasets import DatasetCreate, DatasetDelete, DatasetGet, DatasetList, DatasetUpload, Share
-from .files import FileCreate, FileDelete, FileList, FileUpload
+from .datasets import DatasetCreate, DatasetDelete, DatasetGet, DatasetList, DatasetPatch, DatasetUpload, Share
+from .files import FileCreate, FileDelete, FileGet, FileList, FilePatch, FileUpload
 from .tasks import Gfql, Python
+from .viewer import SessionGet, SessionList, SingleUseUrl
 
 VIEWER_PATH = "/graph/graph.html"
-HEALTH_PATHS = ("/healthz", "/healthcheck/", "/ht/")
+_HEALTH = (
+    "/healthz", "/healthcheck", "/ht", "/caddy/health", "/streamgl-viz/health", "/pivot/health",
+    "/streamgl-sessions/health", "/streamgl-gpu/primary/health", "/streamgl-gpu/secondary/cpu/health",
+    "/streamgl-gpu/secondary/gpu/health",
+)  # fmt: skip
+HEALTH_PATHS = tuple(path + slash for path in _HEALTH for slash in ("", "/"))
 
 OPERATIONS: tuple[type[Request[Any]], ...] = (
     Login,
@@ -29,13 +35,19 @@ OPERATIONS: tuple[type[Request[Any]], ...] = (
     FileCreate,
     FileUpload,
     FileList,
+    FileGet,
+    FilePatch,
     FileDelete,
     DatasetCreate,
     DatasetUpload,
     DatasetGet,
     DatasetList,
+    DatasetPatch,
     DatasetDelete,
     Share,
+    SessionList,
+    SessionGet,
+    SingleUseUrl,
     Python,
     Gfql,
 )
@@ -60,8 +72,6 @@ _ROUTES = [(method, _pattern(path), operation) for method, path, operation in ro
 # Routes of Graphistry's that nothing here answers yet: another error than a wrong path.
 _LATER = {
     "User-defined functions": r"/api/v2/o/[^/]+/(functions|run)/.*",
-    "Live sessions": r"/api/experimental/viz/.*",
-    "Single-use URLs": r"/api/v2/generate/single-use-url/?",
 }
 
 
