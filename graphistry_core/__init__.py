@@ -242,6 +242,9 @@ _OF_THE_CLIENT = (
 __all__ = sorted([*_CLASSES, *_ERRORS, *_OF_THE_CLIENT])  # noqa: PLE0605
 
 
+_HINT = '. If it is one of the names of PyGraphistry: pip install "graphistry-core[pygraphistry]"'
+
+
 def __getattr__(name: str) -> Any:
     if name in _CLASSES:
         return getattr(import_module(f".{_CLASSES[name]}", __name__), name)
@@ -257,7 +260,8 @@ def __getattr__(name: str) -> Any:
             found = getattr(import_module(".pygraphistry", __name__).PyGraphistry, name)
         if found is not None:
             return found
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    hint = "" if find_spec("graphistry") else _HINT
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}{hint}")
 
 
 def __dir__() -> list[str]:

@@ -147,15 +147,21 @@ class ArrowUploader:
         return str(file_id)
 
     def share(self) -> None:
-        """Set who may see the dataset, if privacy was ever asked for: per graph, then per session, then defaults."""
+        """Set who may see the dataset, if privacy was ever asked for."""
+        request = self.sharing(self.dataset_id or "")
+        if request is not None:
+            self.call(request)
+
+    def sharing(self, dataset_id: str) -> wire.Share | None:
+        """Return the request that shares a dataset: per graph, then per session, then defaults; None if never asked."""
         if self.privacy is None and self.session.privacy is None:
-            return
+            return None
         merged = {**(self.session.privacy or {}), **(self.privacy or {})}
         given = {name: merged[name] for name in PRIVACY_KEYS if merged.get(name) is not None}
         mode = given.setdefault("mode", "private")
         given.setdefault("mode_action", "20" if mode == "private" else "10")
         given["invited_users"] = tuple(given.get("invited_users") or ())
-        self.call(wire.Share(self.dataset_id or "", **given))
+        return wire.Share(dataset_id, **given)
 
 
 def _place(session: ClientSession) -> str:
@@ -185,7 +191,11 @@ def uploader(g: Plottable, session: ClientSession, call: Call, options: Mapping[
             encodings.unknown_columns(g._complex_encodings, which, table.column_names) if table is not None else ()
         ):
             findings.add(sentence)
-    return ArrowUploader(session, call, edges, nodes, _body(labelled, session, options), g._privacy)
+    made = ArrowUploader(session, call, edges, nodes, _body(labelled, session, options), g._privacy)
+    sharing = made.sharing("not known yet")
+    if sharing is not None:
+        wire.Share.decode({}, sharing.encode())  # what a server would refuse, before anything is sent
+    return made
 
 
 def _body(g: Plottable, session: ClientSession, options: Mapping[str, Any]) -> dict[str, Any]:

@@ -33,7 +33,6 @@ class AuthenticationMethods:
     """Logging in and staying so: for :class:`GraphistryClient`, which adds the graphs."""
 
     session: ClientSession
-    _relogin: Callable[[], str | None] | None = None
 
     def register(  # noqa: C901 - one branch per way to log in
         self: C,
@@ -67,8 +66,9 @@ class AuthenticationMethods:
         an organization that is refused. Returns the client.
         """
         self._before_register()
+        before = self.session
         self.session = session = ClientSession()
-        self._relogin = None
+        session._local_user = before._local_user
         if api is not None:
             self.api_version(api)
         if key is not None:
@@ -78,8 +78,11 @@ class AuthenticationMethods:
         _check_credentials(username, password, personal_key_id, personal_key_secret, token)
         if transport is not None:
             session.transport = transport
-        session.hostname = server or session.hostname
-        session.protocol = protocol or session.protocol
+        scheme, _, host = (server or "").rpartition("://")
+        session.hostname = host.rstrip("/") or session.hostname
+        session.protocol = protocol or scheme or session.protocol
+        if session.protocol not in ("http", "https"):
+            raise BadRequest(f"protocol={session.protocol!r} is unknown; use 'http' or 'https'.")
         session.client_protocol_hostname = client_protocol_hostname or session.client_protocol_hostname
         session.idp_name = idp_name
         if certificate_validation is not None:
@@ -136,7 +139,7 @@ class AuthenticationMethods:
 
     def _log_in(self, request: wire.Login | wire.PersonalKeyLogin, auth: Auth, kind: str, org_name: str | None) -> str:
         if self.session.store_token_creds_in_memory:
-            self._relogin = lambda: self._log_in(request, auth, kind, org_name)
+            self.session._relogin = lambda client: client._log_in(request, auth, kind, org_name)
         self.session._is_authenticated = False
         answer = self.session.transport.call(request, auth)
         self.session.org_name = _organization(org_name or self.session.org_name, answer.active_organization)
@@ -151,10 +154,10 @@ class AuthenticationMethods:
 
     def relogin(self) -> str | None:
         """Log in again with the credentials kept from the last login, or as the transport's own user."""
-        if self._relogin is not None:
-            return self._relogin()
+        if self.session._relogin is not None:
+            return self.session._relogin(self)
         default = self.session.transport.default_login
-        if default is not None:
+        if default is not None and self.session.login_type in (None, "local"):
             org_name = self.session.org_name
             return self._log_in(wire.Login(default.username, default.password, org_name), Auth(), "local", org_name)
         raise NotAuthenticated("Must call login() first: register() with a password, a personal key or a token.")
@@ -224,7 +227,7 @@ class AuthenticationMethods:
         if idp_name and not org_name:
             raise BadRequest("idp_name names an identity provider of an organization: give org_name= too.")
         if self.session.store_token_creds_in_memory:
-            self._relogin = lambda: self.sso_login(org_name, idp_name, sso_timeout, sso_opt_into_type)
+            self.session._relogin = lambda client: client.sso_login(org_name, idp_name, sso_timeout, sso_opt_into_type)
         answer = self.session.transport.call(wire.SsoLogin(org_name, idp_name), Auth())
         self.session.org_name, self.session.idp_name = org_name or self.session.org_name, idp_name
         if answer.token is not None:
@@ -398,7 +401,8 @@ class AuthenticationMethods:
         try:
             return transport.call(request, Auth("bearer", self.session.api_token or ""))
         except NotAuthenticated:
-            if self._relogin is None and transport.default_login is None:
+            local = transport.default_login is not None and self.session.login_type in (None, "local")
+            if self.session._relogin is None and not local:
                 raise
             self.relogin()
             return transport.call(request, Auth("bearer", self.session.api_token or ""))

@@ -97,6 +97,8 @@ class ClientSession:
         self._peer: Any = None  # PyGraphistry's client for the verbs that are only its
         self._uploaded_files: dict[tuple[str, str], str] = {}  # (where and who, content key) -> file id
         self._last_switched_org_token: tuple[str, str] | None = None
+        self._relogin: Callable[[Any], str | None] | None = None  # given a client of this session, logs in again
+        self._local_user: str | None = None
         self._transport: Transport | None = None
         self._transport_choice: str | Transport = settings.get(TRANSPORT, str, "http") or "http"
 
@@ -130,6 +132,7 @@ class ClientSession:
 
     @transport.setter
     def transport(self, choice: str | Transport) -> None:
+        _check_transport(choice)
         self._transport_choice = choice
         self._transport = None
 
@@ -140,14 +143,20 @@ class ClientSession:
 
     def _make_transport(self) -> Transport:
         choice = self._transport_choice
+        _check_transport(choice)
         if callable(getattr(choice, "call", None)):
             return choice  # type: ignore[return-value]
         if choice == "local":
-            return LocalTransport()
-        if choice == "http":
-            url = f"{self.protocol}://{self.hostname}"
-            timeout = (10.0, self.timeout_s)
-            return HttpTransport(url, certificate_validation=self.certificate_validation, timeout_s=timeout)
+            local = LocalTransport(username=self._local_user)
+            self._local_user = local.username
+            return local
+        url = f"{self.protocol}://{self.hostname}"
+        timeout = (10.0, self.timeout_s)
+        return HttpTransport(url, certificate_validation=self.certificate_validation, timeout_s=timeout)
+
+
+def _check_transport(choice: Any) -> None:
+    if choice not in ("local", "http") and not callable(getattr(choice, "call", None)):
         raise ConfigError(
             f"transport={choice!r} is unknown (it may come from {TRANSPORT}); use 'local', 'http' or a Transport."
         )

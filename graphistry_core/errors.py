@@ -372,7 +372,7 @@ def from_body(status: int, body: Mapping[str, Any], fallback: str) -> Graphistry
     cls = _BY_CODE.get(code) if isinstance(code, str) else None
     if cls is None:
         cls = _BY_STATUS.get(status, ServerError if status >= 500 else BadRequest)
-    known = {"success", "error", "message", "code", "non_field_errors"}
+    known = {"success", "error", "message", "code", "non_field_errors", "self", "columns", "original_error"}
     details = {str(k): v for k, v in body.items() if k not in known and str(k).isidentifier()}
     return cls(message, **details)
 

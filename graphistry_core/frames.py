@@ -131,7 +131,11 @@ def refuse_duplicates(names: list[str]) -> None:
 def _from_pandas(df: pd.DataFrame, strict: bool, warn: bool, keep_index: bool) -> pa.Table:
     import pyarrow as pa
 
-    refuse_duplicates([str(name) for name in df.columns])
+    names = [str(name) for name in df.columns]
+    refuse_duplicates(names)
+    unreadable = [name for name in names if not _is_unicode(name)]
+    if unreadable:
+        raise InvalidTable(f"The column names {unreadable!r} hold half of a surrogate pair: rename them first.")
     df = _with_plain_columns(df)
     preserve = None if keep_index else False
     deep = [name for name in df.columns if df[name].dtype == object and _nests_too_deeply(df[name])]
@@ -143,13 +147,31 @@ def _from_pandas(df: pd.DataFrame, strict: bool, warn: bool, keep_index: bool) -
         bad = deep or [name for name in df.columns if not _converts(df[name])]
         if strict or not bad or deep:
             raise ArrowConversionError([str(name) for name in bad], e) from e
-        fixed = df.astype(dict.fromkeys(bad, "string"))
+        fixed = _as_text(df, bad)
     if warn:
         warn_user(
             f"Columns {[str(name) for name in bad]} hold values of mixed types and are stored as strings; convert "
             "them yourself for control, or pass validate='strict' to refuse them."
         )
-    return pa.Table.from_pandas(fixed, preserve_index=preserve)
+    try:
+        return pa.Table.from_pandas(fixed, preserve_index=preserve)
+    except (pa.ArrowException, UnicodeEncodeError) as e:  # half of a surrogate pair has no form in Arrow at all
+        raise InvalidTable(f"The columns {[str(n) for n in bad]} hold text that is not Unicode: {e}.") from e
+
+
+def _as_text(df: pd.DataFrame, names: list[Any]) -> pd.DataFrame:
+    try:
+        return df.astype(dict.fromkeys(names, "string"))
+    except (ValueError, TypeError) as e:
+        raise InvalidTable(f"The columns {[str(n) for n in names]} cannot be stored as text either: {e}.") from e
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _with_plain_columns(df: pd.DataFrame) -> pd.DataFrame:

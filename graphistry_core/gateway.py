@@ -54,7 +54,8 @@ class Gateway:
         http, page = visit.http, _page(visit.http)
         if page is None:
             visit.kind, visit.params = self._match(visit)
-            visit.auth = browser.auth_of(http)
+            if visit.kind.auth != "none":
+                visit.auth = browser.auth_of(http)
         visit.operation = page or visit.kind.operation  # type: ignore[union-attr]
         given = None if self.dev is None else self.dev.enter(visit)
         if given is not None:
@@ -62,7 +63,7 @@ class Gateway:
         if page == "health":
             return HttpResponse.of_json({"success": True, "status": "OK"})
         if page == "viewer":
-            return self._viewer(http)
+            return self._viewer(visit)
         if page == "sso_page":
             return self._signed_in(http.path.removeprefix("/sso/").rstrip("/"))
         if page == "login_page":
@@ -86,11 +87,13 @@ class Gateway:
         visit.answer = self.hub.call(visit.kind.decode(visit.params, visit.http), visit.auth)
         return visit.answer.encode()
 
-    def _viewer(self, http: HttpRequest) -> HttpResponse:
+    def _viewer(self, visit: Visit) -> HttpResponse:
+        http = visit.http
         dataset_id = http.query.get("dataset", "")
         auth = browser.auth_of(http)
         try:
             caller = self.hub.caller(auth) if auth.scheme == "bearer" else None
+            visit.user = None if caller is None else caller.username
             return HttpResponse(200, self.hub.page(dataset_id, caller, http.query.get("single_use", "")), _HTML)
         except NotFound:
             sentence = f"There is no dataset {dataset_id!r} here, or it is private."

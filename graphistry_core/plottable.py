@@ -37,6 +37,9 @@ class Client(Protocol):
     def relogin(self) -> str | None:
         """Log in again; return the token."""
 
+    def for_session(self, session: Any) -> Client:
+        """Return a client of another session."""
+
     def plot_graph(self, g: Plottable, **options: Any) -> Any:
         """Upload and show a graph."""
 
@@ -152,6 +155,7 @@ class Plottable(GraphVerbs):
 
     def __init__(self, client: Client | None = None) -> None:
         self._client = client
+        self._session = None if client is None else client.session  # a later register() is not about this graph
         self._nodes: Any = None
         self._edges: Any = None
         for name in (*BINDINGS, *_IDS):
@@ -182,8 +186,9 @@ class Plottable(GraphVerbs):
                 return "none" if table is None else f"no table but {type(table).__name__}"
             return f"{frames.num_rows(table)} x {len(frames.column_names(table))}"
 
-        ends = f"{self._source!r} -> {self._destination!r}"
-        return f"<Plottable edges: {size(self._edges)} ({ends}), nodes: {size(self._nodes)} ({self._node!r})>"
+        edges = f"edges: {size(self._edges)} ({self._source!r} -> {self._destination!r})"
+        nodes = "no nodes" if self._nodes is None else f"nodes: {size(self._nodes)} ({self._node!r})"
+        return f"<Plottable {edges}, {nodes}>"
 
     def _graph(self) -> Plottable:
         return self
@@ -221,7 +226,7 @@ class Plottable(GraphVerbs):
 
     @property
     def session(self) -> Any:
-        """The ClientSession of the client this graph belongs to; ConfigError when it belongs to none."""
+        """The ClientSession this graph was made with; ConfigError when it belongs to no client."""
         return self._owner().session
 
     @property
@@ -388,7 +393,14 @@ class Plottable(GraphVerbs):
                 "This graph belongs to no client, so it has no server to go to (inside a task there is none): make "
                 "it with graphistry_core.bind() or client.edges(), or tie it to one with client.set_client_for(g)."
             )
-        return self._client
+        return self._client.for_session(self._session)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Plottable:
+        """Return a copy with tables and settings of its own, that belongs to the same client and session."""
+        clone = copy.copy(self)
+        shared = ("_client", "_session")
+        clone.__dict__.update({k: copy.deepcopy(v, memo) for k, v in self.__dict__.items() if k not in shared})
+        return clone
 
 
 def _kept(table: Any) -> Any:

@@ -26,21 +26,21 @@ class GraphistryClient(AuthenticationMethods, GraphVerbs):
 
     def __init__(self, session: ClientSession | None = None) -> None:
         self.session = session or ClientSession()
-        self._relogin = None
         self._warned_global = False
 
     def client(self, inherit: bool = False) -> GraphistryClient:
         """Return a new client with a session of its own: fresh, or a copy of this one's with ``inherit``."""
         global _clients_made  # noqa: PLW0603 - as in PyGraphistry: has anybody left the default client?
         _clients_made = True
-        made = GraphistryClient(self.session.copy() if inherit else None)
-        if inherit:
-            made._relogin = None
-        return made
+        return GraphistryClient(self.session.copy() if inherit else None)
+
+    def for_session(self, session: ClientSession) -> GraphistryClient:
+        """Return a client of a session: this one, or one for a session it had before it registered again."""
+        return self if session is self.session else GraphistryClient(session)
 
     def set_client_for(self, plotter: Plottable) -> Plottable:
         """Return a copy of a graph that belongs to this client."""
-        return plotter._with(client=self)
+        return plotter._with(client=self, session=self.session)
 
     def _before_register(self) -> None:
         if self is globals().get("PyGraphistry") and _clients_made and not self._warned_global:

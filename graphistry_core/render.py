@@ -6,7 +6,10 @@ import os
 import sys
 import webbrowser
 from html import escape
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from .errors import BadRequest
 
@@ -36,8 +39,12 @@ def _what_works() -> str:
 
 def iframe(url: str, height: int, extra_html: str = "", style: str | None = None) -> str:
     """Return an iframe of this height in pixels."""
+    source = f'src="{escape(url)}"'
+    if url.startswith("file:"):  # which browsers do not load into a page of another origin: the page itself goes in
+        page = Path(url2pathname(urlsplit(url).path))
+        source = f'srcdoc="{escape(page.read_text(encoding="utf-8"))}"' if page.exists() else source
     css = style if style is not None else f"width:100%; height:{height}px; border: 1px solid #DDD; overflow: hidden"
-    return f'<iframe src="{escape(url)}" style="{escape(css)}" allowfullscreen></iframe>{extra_html}'
+    return f'<iframe {source} style="{escape(css)}" allowfullscreen></iframe>{extra_html}'
 
 
 def show(url: str, mode: str, height: int, extra_html: str, style: str | None) -> Any:

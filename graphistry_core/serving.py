@@ -61,7 +61,7 @@ def server_options(command: F) -> F:
     return command
 
 
-def _dev_server(context: click.Context, **options: Any) -> DevServer:
+def _dev_server(context: click.Context, /, **options: Any) -> DevServer:
     """Make a server from options, with what the configuration file says where the user said nothing."""
     try:
         from graphistry_devserver import DevServer
@@ -104,7 +104,7 @@ def _users(pairs: Sequence[str]) -> dict[str, Any]:
 @_option("--external-url", metavar="URL", help="Protocol and host under which clients reach this server.")
 @server_options
 @click.pass_context
-def serve(context: click.Context, **options: Any) -> None:
+def serve(context: click.Context, /, **options: Any) -> None:
     """Serve existing Graphistry clients. The first line on stdout is the URL."""
     with failing():
         server = _dev_server(context, **options)
@@ -184,7 +184,7 @@ def demo(context: click.Context, once: bool, port: int) -> None:
 @server_options
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 @click.pass_context
-def execute(context: click.Context, command: Sequence[str], **options: Any) -> None:
+def execute(context: click.Context, /, command: Sequence[str], **options: Any) -> None:
     """Run a command with a server of its own, and exit with the command's code.
 
     Write it after two dashes: graphistry-core exec -- pytest -q. The command finds GRAPHISTRY_HOSTNAME, _PROTOCOL and

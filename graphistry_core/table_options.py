@@ -59,7 +59,7 @@ def reading(kind: str, given: Mapping[str, Any], content_encoding: str | None = 
     known = OPTIONS.get(kind, {})
     options = {}
     for name, value in given.items():
-        if name in ("compression", "file_compression") or value is None:
+        if name in ("compression", "file_compression") or (value is None and name != "header"):
             continue
         if name not in known:
             takes = f"it takes {', '.join(sorted([*known, 'compression']))}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import itertools
 import re
 
@@ -190,6 +191,14 @@ class TestConfiguredUsers:
         api = Api(server, "eve", "pw-eve")
         api.refused(403, "POST", "/api/v2/upload/datasets/", "acme", json={"org_name": "acme"})
         api.refused(403, "POST", "/api/v2/files/", "acme", json={"org_name": "acme"})
+
+    @pytest.mark.parametrize("claims", ['{"username": []}', '{"username": {}}', '{"username": 5}', "[]", "5", "{}"])
+    def test_tokens_with_odd_claims_are_401(self, server, claims):
+        parts = (base64.urlsafe_b64encode(text.encode()).decode().rstrip("=") for text in ('{"alg": "HS256"}', claims))
+        token = ".".join([*parts, "AAAA"])
+        api = Api(server, "ann", "pw-ann")
+        api.refused(401, "GET", "/api/v2/datasets/", token=token)
+        api.refused(401, "POST", "/api/v2/auth/token/refresh", json={"token": token}, token="")
 
     def test_secrets_are_in_no_repr(self):
         assert "pw-ann" not in repr(USERS["ann"])

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import os
+import subprocess
 import sys
 import types
 import warnings
@@ -281,9 +284,85 @@ class TestSessions:
         assert client.session.privacy["mode"] == "organization"
         assert child.api_token() == client.api_token()
 
-    def test_a_graph_keeps_the_session_it_was_made_with(self, client, edges):
+    def test_a_graph_keeps_the_session_it_was_made_with(self, client, client_hub, edges):
         g: Plottable = client.edges(edges, "s", "d")
+        before = client.session
+        where = {"transport": before.transport, "server": before.hostname, "protocol": before.protocol}
+        client.register(username="carol", password="pw", **where)
+        uploaded = g.upload()
+        client_hub.accounts.clock.advance(hours=2)
+        uploaded.python_remote_json(COUNT)  # with an expired token: logged in again, still as alice
+        assert uploaded.session is before
+        rows = client_hub.store.all("SELECT u.username FROM datasets d JOIN users u ON u.id = d.owner")
+        assert [row["username"] for row in rows] == ["alice"]
+        assert client.set_client_for(g).session is client.session
+
+    def test_an_inherited_client_logs_in_again_as_the_same_user(self, client, client_hub, edges):
+        g = client.edges(edges, "s", "d").privacy("private").upload()
+        child = client.client(inherit=True)
+        client_hub.accounts.clock.advance(hours=2)
+        assert child.from_dataset_id(g._dataset_id)._source == "s"
+        assert child.session.username == "alice"
+
+    def test_a_token_never_turns_into_another_user(self, client, client_hub):
+        session = client.session
+        holder = GraphistryClient().register(
+            token=client.api_token(), transport=session.transport, server=session.hostname, protocol=session.protocol
+        )
+        client_hub.accounts.clock.advance(hours=2)
+        with pytest.raises(errors.NotAuthenticated):
+            holder.switch_org("x")
+        assert holder.session.username == "alice"
+
+    def test_a_deep_copy_has_tables_of_its_own_and_the_same_session(self, client, edges):
+        g = copy.deepcopy(client.edges(edges, "s", "d"))
+        assert g._edges is not edges
         assert g.session is client.session
+        assert g.upload()._dataset_id
+
+
+class TestValidation:
+    """What a server refuses is refused in-process, too, and before anything is sent."""
+
+    @pytest.mark.parametrize(
+        "privacy",
+        [{"mode": "foo"}, {"mode_action": "99"}, {"notify": "yes"}, {"invited_users": ["a@b"]}, {"message": 5}],
+        ids=str,
+    )
+    def test_privacy(self, client, edges, privacy):
+        with pytest.raises(errors.BadRequest):
+            client.edges(edges, "s", "d").privacy(**privacy).upload()
+        assert client._call(wire.DatasetList()).count == 0
+
+    @pytest.mark.parametrize("call", [lambda c: c.name(5), lambda c: c.description(5)])
+    def test_names(self, client, edges, call):
+        g = call(client.edges(edges, "s", "d"))
+        with pytest.raises(errors.BadRequest, match="must be a string"):
+            g.plot(render="g")
+
+    def test_ids_and_organizations(self, client):
+        for call in (lambda: client.from_dataset_id(None), lambda: client.switch_org(""), lambda: client.switch_org(5)):
+            with pytest.raises(errors.BadRequest, match="must be text"):
+                call()
+
+    def test_half_surrogates_are_named(self, client, edges):
+        with pytest.raises(errors.InvalidTable, match="column names"):
+            renamed = edges.set_axis(pd.Index(["s", "d", "w", "a\ud800"], dtype=object), axis=1)
+            client.edges(renamed, "s", "d").upload()
+        with pytest.raises(errors.InvalidTable, match=r"\['x'\]"):
+            client.edges(edges.assign(x=pd.Series(["\ud800"] * 4, dtype=object)), "s", "d").upload()
+
+    @pytest.mark.parametrize(
+        ("arguments", "place"),
+        [
+            ({"server": "http://127.0.0.1:9/"}, "http://127.0.0.1:9"),
+            ({"server": "a.b", "protocol": "http"}, "http://a.b"),
+        ],
+    )
+    def test_a_server_may_come_with_its_protocol(self, arguments, place):
+        assert GraphistryClient().register(**arguments).session.transport.place == place
+        with pytest.raises(errors.BadRequest, match="ftp"):
+            GraphistryClient().register(server="a.b", protocol="ftp")
 
 
 def test_two_local_clients_share_one_hub_and_are_two_users(edges, monkeypatch):
@@ -295,6 +374,44 @@ def test_two_local_clients_share_one_hub_and_are_two_users(edges, monkeypatch):
     g = first.edges(edges, "s", "d").privacy("private").upload()
     with pytest.raises(errors.NotFound):
         second.from_dataset_id(g._dataset_id)
+
+
+def test_registering_again_in_process_keeps_the_user(edges):
+    client = GraphistryClient().register(transport="local")
+    g = client.edges(edges, "s", "d").privacy("private").upload()
+    assert client.register(transport="local").from_dataset_id(g._dataset_id)._source == "s"
+
+
+def test_a_forked_child_leaves_the_parents_data_alone():
+    if not hasattr(os, "fork"):
+        pytest.skip("there is no fork here")
+    code = """
+import os, sys, pandas as pd
+from graphistry_core import GraphistryClient
+client = GraphistryClient().register(transport="local")
+g = client.edges(pd.DataFrame({"s": [1], "d": [2]}), "s", "d").upload()
+child = os.fork()
+if not child:
+    sys.exit(0)
+os.waitpid(child, 0)
+print(g.python_remote_json("def task(g): return {'n': len(g._edges)}"))
+"""
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert ran.stdout == "{'n': 1}\n"
+
+
+def test_secrets_are_in_no_repr():
+    shown = [
+        wire.Auth("bearer", token="SECRET"),
+        wire.Auth("personal_key", key_id="k", key_secret="SECRET"),
+        wire.Login("u", "SECRET"),
+        wire.Login("u", "SECRET").encode(),
+        wire.TokenAnswer("SECRET"),
+        wire.SsoToken("SECRET"),
+        wire.SsoAnswer(state="SECRET", auth_url="SECRET", token="SECRET"),
+        wire.with_auth(wire.DatasetList().encode(), wire.Auth("bearer", token="SECRET")),
+    ]
+    assert "SECRET" not in repr(shown)
 
 
 def test_the_environment_selects_the_local_transport(edges, monkeypatch):

@@ -46,7 +46,7 @@ def test_peers_2_another_graphistry_host_is_an_error_that_names_it(graphistry_mo
         requests.ConnectionError, match=r"other\.example was stopped.*hosts=\['other\.example'\].*test_mock"
     ):
         early.post("https://other.example/api-token-auth/", json={})
-    with pytest.raises(graphistry_core.ServerUnreachable):
+    with pytest.raises(graphistry_core.ServerUnreachable, match=r"other\.example was stopped.*hosts="):
         graphistry_core.GraphistryClient().register(username="u", password="p", server="other.example")
 
 

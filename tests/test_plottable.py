@@ -121,7 +121,7 @@ def test_the_client_passes_an_edge_column():
 
 
 def test_repr_shows_sizes_and_bindings():
-    assert repr(Plottable().edges(EDGES, "s", "d")) == "<Plottable edges: 1 x 2 ('s' -> 'd'), nodes: none (None)>"
+    assert repr(Plottable().edges(EDGES, "s", "d")) == "<Plottable edges: 1 x 2 ('s' -> 'd'), no nodes>"
     assert "no table but list" in repr(Plottable().edges([1], "s", "d"))
 
 

@@ -321,6 +321,11 @@ class TestFaults:
         source = "from graphistry_core import InvalidTask\ndef task(g): raise InvalidTask('x', foo=object())"
         self.fails(source, graph, TaskFailed, "InvalidTask: x")
 
+    @pytest.mark.parametrize("raised", ["SystemExit(7)", "GeneratorExit()"])
+    def test_a_value_that_ends_the_process_while_it_is_encoded(self, graph, raised):
+        source = f"class E(dict):\n    def items(self): raise {raised}\ndef task(g): return E(a=1)"
+        self.fails(source, graph, ResultNotSerializable, raised.partition("(")[0])
+
     def test_long_texts_are_cut(self, graph):
         e = self.fails("def task(g): raise ValueError('x' * 5_000_000)", graph, TaskFailed, "5000000 characters")
         assert len(json.dumps(e.to_body())) < 50_000

@@ -42,7 +42,7 @@ def verb(g: Plottable, name: str) -> Any:
             f"'Plottable' object has no attribute {name!r}. If it is one of PyGraphistry's, install that: "
             'pip install "graphistry-core[pygraphistry]".'
         )
-    if name.startswith(_REMOTE) and g._client is not None and not hasattr(g._client.session.transport, "url"):
+    if name.startswith(_REMOTE) and g._client is not None and not hasattr(g.session.transport, "url"):
         raise NotImplementedHere(
             f"{name}() needs a server; with the local transport call the verb itself, on the graph."
         )
@@ -103,7 +103,7 @@ def _client_of(g: Plottable) -> Any:
     """Return the PyGraphistry client that stands for the graph's session, with the session's present settings."""
     import graphistry
 
-    session = None if g._client is None else g._client.session
+    session = g._session
     peer = getattr(session, "_peer", None)
     if peer is None:
         peer = graphistry.pygraphistry.GraphistryClient()
@@ -111,7 +111,7 @@ def _client_of(g: Plottable) -> Any:
             session._peer = peer
     if session is None or g._client is None:
         return peer
-    peer.relogin = lambda: peer.api_token(g._client.relogin())
+    peer.relogin = lambda: peer.api_token(g._owner().relogin())
     for name in _SETTINGS:
         setattr(peer.session, name, getattr(session, name))
     for name in _PLUGINS:
@@ -130,7 +130,7 @@ def _keep_plugins(g: Plottable, peer: Any) -> None:
     for name in _PLUGINS:
         configured = getattr(peer.session, name, None)
         if configured is not None:
-            setattr(g._client.session, name, configured)
+            setattr(g.session, name, configured)
 
 
 def public(name: str) -> Any:

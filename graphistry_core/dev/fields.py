@@ -18,8 +18,8 @@ from ..table_options import OPTIONS
 _TABLE_TYPE = "Sender"  # the annotation of a body that is a table
 
 _READING = frozenset({"compression", *(name for options in OPTIONS.values() for name in options)})
-_NOT_NAMES = {"body", "options", "content_encoding"}  # of uploads: the table and how it is to be read
-_NOT_SENT: Mapping[str, set[str]] = {"sso_login": {"base_url"}}
+# Of uploads, the table and how it is to be read; and where the client reached the server, which is no field.
+_NOT_NAMES = {"body", "options", "content_encoding", "base_url"}
 
 # What the dataclass does not name: free-form bodies, forms, names that differ on the wire.
 _BODIES: Mapping[str, tuple[str, ...]] = {
@@ -63,10 +63,10 @@ def _known(name: str) -> Known:
     in_path = set(re.findall(r"\{(\w+)\}", " ".join([kind.path, *(path for _, path in kind.aliases)])))
     own = {f.name: f.type for f in dataclasses.fields(kind)}  # type: ignore[arg-type]
     table = any(annotation == _TABLE_TYPE for annotation in own.values())
-    names = set(own) - in_path - _NOT_SENT.get(name, set()) - set(_RENAMED.get(name, ()))
+    names = set(own) - in_path - _NOT_NAMES - set(_RENAMED.get(name, ()))
     bodies = set(_BODIES.get(name, ()))
     if table:
-        return Known(query=frozenset(names - _NOT_NAMES) | _READING, table=True)
+        return Known(query=frozenset(names) | _READING, table=True)
     if kind.method in ("GET", "DELETE"):
         return Known(query=frozenset(names))
-    return Known(frozenset((names - _NOT_NAMES) | bodies), form=name in _FORMS)
+    return Known(frozenset(names | bodies), form=name in _FORMS)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 MASK = "***"
 _SECRET_NAME = re.compile(
-    r"token|secret|password|passwd|pkey|api_?key|authori[sz]ation|cookie|csrf|^state$|^code$", re.I
+    r"token|secret|password|passwd|pkey|api_?key|authori[sz]ation|cookie|csrf|^state$|^code$|^single_use$", re.I
 )
 _JWT = re.compile(r"\beyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*")
 _SCHEME = re.compile(r"(?i)\b(bearer|personalkey|basic)\s+[^\s'\",;]+")

@@ -95,6 +95,9 @@ ANSWERS: Mapping[str, Mapping[str, Note]] = {
     "Page": {
         "count, next, previous, results": Note("implemented", "docs"),
     },
+    "RecordAnswer": {
+        "(a JSON object)": Note("implemented", "guess", "the record itself, and success"),
+    },
     "PythonAnswer": {
         "(body)": Note("implemented", "observed", "JSON, csv, parquet, or a zip of nodes and edges"),
         "(body) of a str": Note("implemented", "guess", "the string itself, as text/plain"),

@@ -11,7 +11,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, TextIO
 
-from ..errors import BadRequest, GraphistryError, TaskError, TaskFailed
+from ..errors import BadRequest, GraphistryError, ResultNotSerializable, TaskError, TaskFailed
 from .contract import GraphData, Limits, Task, TaskResult
 from .logs import TaskOutput, captured, describe
 from .result import encode
@@ -64,7 +64,8 @@ def execute(task: Task, graph: GraphData, limits: Limits, output: TaskOutput) ->
         with _failures(filename):
             value = function(g)
         # Still inside the task's module: encoding may call methods of classes it defined.
-        return encode(value, task, limits, output)
+        with _encoding():
+            return encode(value, task, limits, output)
 
 
 def _build(task: Task, graph: GraphData) -> Any:
@@ -100,6 +101,19 @@ def _failures(filename: str) -> Iterator[None]:
         raise TaskFailed("KeyboardInterrupt: the task interrupted itself.") from None
     except BaseException as e:  # sys.exit() and friends must not end the server
         raise failure(e, filename) from e
+
+
+@contextlib.contextmanager
+def _encoding() -> Iterator[None]:
+    """Turn even what ``sys.exit()`` in a value's own methods raises into an error of the result."""
+    try:
+        yield
+    except TaskError:
+        raise
+    except BaseException as e:
+        if isinstance(e, KeyboardInterrupt) and threading.current_thread() is threading.main_thread():
+            raise
+        raise ResultNotSerializable(f"The result cannot be encoded: {describe(e)}") from e
 
 
 def failure(e: BaseException, filename: str) -> TaskFailed:

@@ -243,7 +243,8 @@ def _type(value: Any) -> str:
 
 
 def _kind(value: Any) -> str:
-    return "None" if value is None else f"a {_type(value)}"
+    name = _type(value)
+    return "None" if value is None else f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
 
 
 def _fix(value: Any) -> str:  # noqa: C901 - one line per kind of value

@@ -185,9 +185,9 @@ class Accounts:
         """
         if self._users is None:
             return self._secret
-        if username not in self._users:
+        if not isinstance(username, str) or username not in self._users:
             raise NotAuthenticated("The token's user is not one of this server's: log in again.")
-        return hmac.digest(self._secret, f"{username}\0{self._users[str(username)].password}".encode(), "sha256")
+        return hmac.digest(self._secret, f"{username}\0{self._users[username].password}".encode(), "sha256")
 
     def _claims(self, token: str) -> dict[str, Any]:
         import jwt

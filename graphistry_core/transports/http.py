@@ -77,6 +77,8 @@ class HttpTransport:
         return session
 
     def _unreachable(self, e: Exception) -> GraphistryError:
+        if hasattr(e, "graphistry_sentence"):  # a mock that stopped the request says why
+            return ServerUnreachable(e.graphistry_sentence)
         reason = "timed out" if "imeout" in type(e).__name__ else "no answer"
         if "SSL" in type(e).__name__:
             reason = "its TLS certificate was refused (certificate_validation=False accepts any)"

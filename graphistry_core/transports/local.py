@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 import os
 import threading
+from typing import Any
+from urllib.parse import unquote
 
 from .. import wire
 from ..hub import Hub
@@ -14,6 +16,10 @@ DATA_DIR = "GRAPHISTRY_CORE_DATA_DIR"
 _shared: list[Hub] = []
 _shared_lock = threading.Lock()
 _numbers = itertools.count(1)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_shared.clear)  # a child makes its own, and leaves the parent's alone
 
 
 def local_hub() -> Hub:
@@ -27,6 +33,11 @@ def local_hub() -> Hub:
         return _shared[0]
 
 
+def _next_username() -> str:
+    number = next(_numbers)
+    return "local" if number == 1 else f"local-{number}"
+
+
 class LocalTransport:
     """Calls a Hub directly. Each transport logs in as a user of its own unless credentials are given.
 
@@ -34,17 +45,24 @@ class LocalTransport:
     frame afterwards cannot reach what is stored.
     """
 
-    def __init__(self, hub: Hub | None = None) -> None:
+    def __init__(self, hub: Hub | None = None, username: str | None = None) -> None:
         self.hub = hub or local_hub()
         self.place = f"local {id(self.hub)}"
-        number = next(_numbers)
-        self.default_login: wire.Login | None = None
-        if not self.hub.accounts.strict:
-            self.default_login = wire.Login("local" if number == 1 else f"local-{number}", "local")
+        self.username = username or _next_username()
+        self.default_login = None if self.hub.accounts.strict else wire.Login(self.username, "local")
 
     def call(self, request: wire.Request[wire.A], auth: Auth) -> wire.A:
-        """Carry out one operation on the Hub; it raises what a server would answer with."""
-        return self.hub.call(request, auth)
+        """Carry out one operation on the Hub; it raises what a server would answer with.
+
+        What is no table goes through its wire form first, so that nothing is accepted here that a server refuses.
+        """
+        checked: Any = request
+        if not isinstance(request, wire.FileUpload | wire.DatasetUpload):
+            http = request.encode()
+            operation, params = wire.match(http.method, unquote(http.path))
+            checked = operation.decode(params, http)
+        answer: wire.A = self.hub.call(checked, auth)
+        return answer
 
     def viewer_url(self, base: str, query: str, dataset_id: str) -> str:
         """Write the dataset's page beside the Hub's data and return its file:// URL."""

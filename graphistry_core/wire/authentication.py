@@ -25,7 +25,7 @@ class Organization:
 class TokenAnswer(Answer):
     """A JWT, with the organization that was asked for (absent, never null, when none was)."""
 
-    token: str
+    token: str = field(repr=False)
     active_organization: Organization | None = None
 
     def encode(self) -> HttpResponse:
@@ -160,8 +160,8 @@ _SSO_FORM = "client-type=pygraphistry"
 class SsoAnswer(Answer):
     """Where an SSO login stands: a ``state`` and the ``auth_url`` to open, a token, or neither (still pending)."""
 
-    state: str | None = None
-    auth_url: str | None = None
+    state: str | None = field(default=None, repr=False)
+    auth_url: str | None = field(default=None, repr=False)
     token: str | None = field(default=None, repr=False)
     active_organization: Organization | None = None
 
@@ -231,7 +231,7 @@ class SsoToken(Request[SsoAnswer]):
     path = "/api/v2/o/sso/oidc/jwt/{state}/"
     auth = "none"
     answer = SsoAnswer
-    state: str
+    state: str = field(repr=False)
 
     def encode(self) -> HttpRequest:
         return HttpRequest(self.method, fill(self.path, {"state": self.state}))
