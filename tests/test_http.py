@@ -16,69 +16,10 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 import requests
+from api import Api, arrow
 
 from graphistry_core import ConfigError, wire
 from graphistry_devserver import DevServer, create_app
-
-
-def arrow(frame, **options) -> bytes:
-    table = frame if isinstance(frame, pa.Table) else pa.Table.from_pandas(frame, preserve_index=False)
-    sink = io.BytesIO()
-    with pa.ipc.new_file(sink, table.schema, **options) as writer:
-        writer.write_table(table)
-    return sink.getvalue()
-
-
-class Api:
-    """A caller without a client library."""
-
-    def __init__(self, server, user="alice", password="pw"):
-        self.url, self.hub = server.url, server.hub
-        self.token = self.ok("POST", "/api-token-auth/", json={"username": user, "password": password}, token="")[
-            "token"
-        ]
-
-    def send(self, method, path, token=None, **options):
-        token = self.token if token is None else token
-        headers = {"Authorization": f"Bearer {token}"} if token else {}
-        headers |= options.pop("headers", {})
-        url = path if path.startswith("http") else self.url + path
-        return requests.request(method, url, headers=headers, timeout=30, **options)
-
-    def ok(self, method, path, **options):
-        response = self.send(method, path, **options)
-        assert response.status_code == 200, response.text
-        return response.json()
-
-    def refused(self, status, method, path, sentence="", **options):
-        """A refusal: this status, JSON with success, error, message, no traceback; and the next request works."""
-        response = self.send(method, path, **options)
-        assert response.status_code == status, response.text
-        assert response.headers["Content-Type"] == "application/json"
-        body = response.json()
-        assert body["success"] is False
-        assert isinstance(body["error"], str)
-        assert body["message"] == body["error"]
-        assert sentence in body["error"]
-        assert "Traceback" not in response.text or body["code"] == "task-failed"
-        assert self.ok("POST", "/api-token-verify/", json={"token": self.token}, token="")
-        return body
-
-    def dataset(self, edges=None, nodes=None, bindings=None, node="id"):
-        body = {
-            "node_encodings": {"bindings": {"node": node} if nodes is not None else {}},
-            "edge_encodings": {"bindings": bindings or {"source": "s", "destination": "d"}},
-            "metadata": {},
-            "name": "n",
-        }
-        dataset_id = self.ok("POST", "/api/v2/upload/datasets/", json=body)["data"]["dataset_id"]
-        for which, table in (("edges", edges), ("nodes", nodes)):
-            if table is not None:
-                self.ok("POST", f"/api/v2/upload/datasets/{dataset_id}/{which}/arrow", data=arrow(table))
-        return dataset_id
-
-    def run(self, dataset_id, source, **fields):
-        return self.send("POST", f"/api/v2/datasets/{dataset_id}/python", json={"execute": source, **fields})
 
 
 @pytest.fixture
