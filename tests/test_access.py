@@ -82,6 +82,31 @@ def test_both_flags_the_override_and_both_ways_to_prove_who_one_is(
     assert named in answer.json()["error"]
 
 
+class TestHosts:
+    """A page whose name was made to resolve to this machine must not reach the Python endpoint."""
+
+    @pytest.mark.parametrize(
+        "host", ["evil.example.com", "evil.example.com:{port}", "127.0.0.1.evil.com", "[::2]", '"', ""]
+    )
+    def test_other_names_are_refused(self, api, host):
+        port = api.url.rpartition(":")[2]
+        login = {"username": "u", "password": "p"}
+        headers = {"Host": host.format(port=port)}
+        answer = requests.post(f"{api.url}/api-token-auth/", json=login, headers=headers, timeout=9)
+        assert answer.status_code in (400, 403)
+        assert answer.json()["success"] is False
+
+    @pytest.mark.parametrize("host", ["localhost", "localhost:{port}", "127.0.0.1:{port}", "[::1]:{port}", "LOCALHOST"])
+    def test_names_of_this_machine_are_answered(self, api, host):
+        headers = {"Host": host.format(port=api.url.rpartition(":")[2])}
+        assert requests.get(f"{api.url}/healthz", headers=headers, timeout=9).status_code == 200
+
+    def test_the_external_name_is_answered(self):
+        with DevServer(external_url="https://graphs.example.org") as server:
+            headers = {"Host": "graphs.example.org"}
+            assert requests.get(f"{server.url}/healthz", headers=headers, timeout=9).status_code == 200
+
+
 class TestBrowser:
     def test_logging_in_leads_where_one_wanted(self, api):
         browser = Browser(api.url)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from flask import Flask, Response, request
@@ -17,17 +17,19 @@ from graphistry_core.messages import HttpRequest, HttpResponse
 from .body import Body, body_of
 from .broken import broken
 from .cors import allow_local_pages
+from .hosts import answer_only_as
 
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 _BY_STATUS: Mapping[int, type[GraphistryError]] = {404: NotFound, 405: MethodNotAllowed, 413: TooLarge}
 
 
-def create_app(hub: Hub | None = None, **hub_options: Any) -> Flask:
+def create_app(hub: Hub | None = None, *, hosts: Collection[str] | None = None, **hub_options: Any) -> Flask:
     """Return the WSGI application over a Hub (made from ``hub_options`` when none is given).
 
     ``hub_options`` are those of :class:`graphistry_core.Hub`: data_dir, users, executor, plottable, limits, clock.
     The Hub is ``app.extensions["graphistry_hub"]``; closing it is the caller's. The control side for tests is
-    ``app.extensions["graphistry_dev"]``, and under ``/_dev/`` for programs on this machine.
+    ``app.extensions["graphistry_dev"]``, and under ``/_dev/`` for programs on this machine. With ``hosts`` only requests
+    for these host names and for loopback ones are answered (DevServer does so on a loopback address).
     """
     app = Flask("graphistry_devserver", static_folder=None)
     hub = hub or Hub(**hub_options)
@@ -54,6 +56,8 @@ def create_app(hub: Hub | None = None, **hub_options: Any) -> Flask:
         return _response(error_response(kind(e.description or e.name)))
 
     allow_local_pages(app)
+    if hosts is not None:
+        answer_only_as(app, hosts)
     return app
 
 

@@ -18,6 +18,7 @@ from graphistry_core.gateway import error_response
 from graphistry_core.hub import Hub, User
 
 from .app import create_app
+from .hosts import hostname_of
 from .upload_memo import forget_uploads
 
 _POLL_S = 0.02  # how often the serving thread looks whether it should stop
@@ -137,7 +138,9 @@ class DevServer:
             return self
         if self._hub is None:
             self._hub = Hub(**self._hub_options)
-        app = create_app(self._hub)
+        # Other machines' names for this one are their business; on loopback only loopback's names are ours.
+        named = [hostname_of(self._hub.external_url)] if self._hub.external_url else []
+        app = create_app(self._hub, hosts=named if is_loopback(self._host) else None)
         self._dev = app.extensions["graphistry_dev"]
         try:
             # Bound here and not in the thread: the port is known, and a taken one is the caller's error.
