@@ -45,8 +45,8 @@ def main() -> None:
 @click.option("--executor", default="auto", show_default=True, metavar="NAME", help="Where the task runs.")
 @click.option("--plottable", type=click.Choice(["core", "pygraphistry"]), default="core", show_default=True,
               help="Whose graph object the task gets.")  # fmt: skip
-@click.option("--timeout", "timeout_s", type=float, metavar="SECONDS", help="Time limit.")
-@click.option("--memory", "memory_mb", type=int, metavar="MIB", help="Memory limit.")
+@click.option("--timeout", "timeout_s", type=float, metavar="SECONDS", help="Time limit (needs an executor with processes of its own; there is none yet).")
+@click.option("--memory", "memory_mb", type=int, metavar="MIB", help="Memory limit (likewise).")
 @click.option("--format", "format_", type=click.Choice(["json", "csv", "parquet"]), default="json", show_default=True)
 @click.option("--output-type", type=click.Choice(["json", "table", "nodes", "edges", "all", "shape"]), default="json",
               show_default=True)  # fmt: skip
@@ -67,12 +67,16 @@ def run(
 
     The result goes to stdout, what the task prints to stderr. Exits with 1 when the task or its data is at fault.
     """
+    from .executors import get_executor
     from .executors.run import run_encoded
+    from .executors.task import prepare, source_of
 
     with failing():
         binary = format_ == "parquet" or (options["output_type"] == "all" and format_ != "json")
         if binary and out is None and sys.stdout.isatty():
             raise click.UsageError(f"The result is binary ({format_}); name a file with --out.")
+        prepare(source_of(task))  # a misspelt task should not cost the reading of a large table
+        get_executor(options["executor"])
         with waiting(f"Reading {edges.name} …"):
             g = _graph_of_files(edges, source, destination, nodes, node)
         if out is not None and (out.is_dir() or not os.access(out.parent, os.W_OK)):

@@ -30,8 +30,8 @@ class InProcessExecutor:
         """See :class:`Executor`. Raises BadRequest for a time or memory limit, which cannot be enforced here."""
         if limits.needs_isolation:
             raise BadRequest(
-                "A time or memory limit needs the task to run in a process of its own, which executor='inprocess' "
-                "does not do; leave the limit out."
+                "A time or memory limit needs the task to run in a process of its own, and no executor of this version "
+                "does that yet; without the limit the task runs in this process."
             )
         start = time.perf_counter()
         if task.function is not None:
