@@ -569,7 +569,7 @@ class TestLimits:
     def test_the_answer_comes_before_the_body(self, small):
         api = Api(small)
         path = f"/api/v2/upload/datasets/{api.dataset()}/edges/csv"
-        head = f"POST {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {api.token}\r\n"
+        head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {api.token}\r\n"
         head += "Content-Length: 99999999999\r\n\r\n"
         with socket.create_connection(("127.0.0.1", small.port), timeout=9) as raw:
             raw.sendall(head.encode())
