@@ -162,6 +162,12 @@ class TestMasks:
     def test_ordinary_text_stays(self, text):
         assert scrub(text) == text
 
+    @pytest.mark.parametrize("part", ["password", "eyJ-", "eyJ.", "token ", "bearer ", "password='", "a=", "secret = "])
+    def test_no_text_takes_long(self, part):
+        begun = time.perf_counter()
+        scrub(part * (64_000 // len(part)))
+        assert time.perf_counter() - begun < 10
+
 
 class TestFaults:
     def test_a_429_with_retry_after_on_the_second_python_call_only(self, server, control, log_in, edges):
@@ -307,6 +313,11 @@ class TestFaults:
                 g.python_remote_json(COUNT)
         assert g.python_remote_json(COUNT) == {"edges": 4}
 
+    def test_an_operation_that_does_not_exist_is_refused(self, server, control):
+        for name in ("pyton", 5, "unknown"):
+            with pytest.raises(BadRequest, match="no operation"):
+                control.fault(name, status=500)
+
     @pytest.mark.parametrize(
         "options",
         [
@@ -322,6 +333,12 @@ class TestFaults:
             {"status": 500, "headers": "x"},
             {"status": 500, "colour": "red"},
             {"status": 500, "matched": 3},
+            {"status": 500.5},
+            {"status": 500, "headers": {"A": "x\r\nB: y"}},
+            {"status": 500, "headers": {"A": 1}},
+            {"status": 500, "seed": []},
+            {"status": 500, "user": 1},
+            {"status": 500, "carried_out": "no"},
         ],
     )
     def test_a_fault_that_makes_no_sense_is_refused(self, server, control, options):

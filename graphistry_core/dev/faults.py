@@ -7,16 +7,18 @@ import json
 import math
 import random
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
 
+from .. import wire
 from ..errors import BadRequest, NotFound
 from ..messages import JSON_TYPE, HttpResponse
-from .visit import Visit
+from .visit import PAGES, Visit
 
 Effect = Literal["", "drop", "truncate", "html"]
 ANY = "*"
+OPERATIONS = (ANY, *(kind.operation for kind in wire.OPERATIONS), *PAGES)
 _HTML_TYPE = "text/html; charset=utf-8"
 
 
@@ -154,26 +156,52 @@ class Faults:
 
 def _check(fault: Fault) -> None:
     """Raise BadRequest for values that make no fault."""
-    wholes = {"nth": fault.nth, "times": fault.times}
-    for name, value in wholes.items():
-        if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
-            raise BadRequest(f"A fault's {name} is {value!r}; it must be a whole number of 1 or more.")
-    for name, most in (("latency_s", 3600.0), ("probability", 1.0), ("retry_after", 1e9)):
+    if fault.operation not in OPERATIONS:
+        raise BadRequest(f"There is no operation {fault.operation!r}; there are {', '.join(OPERATIONS)}.")
+    for name, expected, fits in _EXPECTED:
         value = getattr(fault, name)
-        if value is not None and not _between(value, most):
-            raise BadRequest(f"A fault's {name} is {value!r}; it must be a number from 0 to {most:g}.")
-    if fault.status is not None and not (_between(fault.status, 599) and fault.status >= 200):
-        raise BadRequest(f"A fault's status is {fault.status!r}; it must be an HTTP status from 200 to 599.")
-    if fault.effect not in get_args(Effect):
-        raise BadRequest(f"A fault's effect is {fault.effect!r}; it must be one of drop, truncate, html.")
-    if not isinstance(fault.headers, Mapping):
-        raise BadRequest("A fault's headers must be an object of names and values.")
+        if value is not None and not fits(value):
+            raise BadRequest(f"A fault's {name} is {value!r}; it must be {expected}.")
     if not (fault.latency_s or fault.status is not None or fault.effect):
         raise BadRequest("A fault needs something to do: give it latency_s, status or effect.")
 
 
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _are_headers(value: Any) -> bool:
+    if not isinstance(value, Mapping):
+        return False
+    texts = [*value.keys(), *value.values()]
+    return all(isinstance(text, str) and text.isprintable() and text.isascii() for text in texts)
+
+
+def _is_body(value: Any) -> bool:
+    try:
+        return isinstance(value, bytes) or bool(json.dumps(value))
+    except (TypeError, ValueError, RecursionError):
+        return False
+
+
 def _between(value: Any, most: float) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= most
+
+
+_EXPECTED: tuple[tuple[str, str, Callable[[Any], bool]], ...] = (
+    ("user", "a user name", lambda value: isinstance(value, str)),
+    ("nth", "a whole number of 1 or more", lambda value: _is_whole(value) and value >= 1),
+    ("times", "a whole number of 1 or more", lambda value: _is_whole(value) and value >= 1),
+    ("probability", "a number from 0 to 1", lambda value: _between(value, 1)),
+    ("seed", "a whole number", _is_whole),
+    ("latency_s", "a number from 0 to 3600", lambda value: _between(value, 3600)),
+    ("status", "an HTTP status from 200 to 599", lambda value: _is_whole(value) and 200 <= value <= 599),
+    ("body", "text, or what JSON can hold", _is_body),
+    ("headers", "an object of names and values", _are_headers),
+    ("retry_after", "a number of seconds", lambda value: _between(value, 1e9)),
+    ("effect", "one of drop, truncate, html", lambda value: value in get_args(Effect)),
+    ("carried_out", "true or false", lambda value: isinstance(value, bool)),
+)
 
 
 def _given(status: int, body: Any, headers: dict[str, str], effect: Effect) -> HttpResponse:

@@ -9,10 +9,12 @@ MASK = "***"
 _SECRET_NAME = re.compile(
     r"token|secret|password|passwd|pkey|api_?key|authori[sz]ation|cookie|csrf|^state$|^code$|^single_use$", re.I
 )
-_JWT = re.compile(r"\beyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*")
-_SCHEME = re.compile(r"(?i)\b(bearer|personalkey|basic)\s+[^\s'\",;]+")
+# Repetitions are bounded: a text is up to its sender, and must not take quadratic time.
+_JWT = re.compile(r"\beyJ[A-Za-z0-9_-]{1,4000}\.[A-Za-z0-9_-]{1,4000}\.[A-Za-z0-9_-]{0,4000}")
+_SCHEME = re.compile(r"(?i)\b(bearer|personalkey|basic)\s{1,9}[^\s'\",;]+")
 _ASSIGNED = re.compile(
-    r"""(?ix)\b (\w*(?:password|passwd|secret|token|api_?key)\w*) (['"]?\s*[=:]\s*) ('[^'\n]*'|"[^"\n]*")"""
+    r"""(?ix)\b (\w{0,30}(?:password|passwd|secret|token|api_?key)\w{0,30})
+        (['"]?\s{0,9}[=:]\s{0,9}) ('[^'\n]*'|"[^"\n]*")"""
 )
 _STATE_PATH = re.compile(r"(/sso/oidc/jwt/|^/sso/)[^/]+")
 _SHORTEST = 4  # a shorter secret would blacken half of every text

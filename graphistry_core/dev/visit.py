@@ -12,6 +12,7 @@ from ..errors import GraphistryError
 from ..messages import Auth, HttpRequest
 
 UNKNOWN = "unknown"
+PAGES = ("viewer", "health", "sso_page", "login_page")  # what is served beside the operations
 
 
 @dataclass(frozen=True)
