@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import time
 import webbrowser
-from collections.abc import Callable
 from typing import Any, TypeVar
 
 from . import wire
@@ -34,7 +33,7 @@ class AuthenticationMethods:
 
     session: ClientSession
 
-    def register(  # noqa: C901 - one branch per way to log in
+    def register(  # noqa: C901, PLR0912 - one branch per way to log in
         self: C,
         key: str | None = None,
         username: str | None = None,

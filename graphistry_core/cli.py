@@ -45,7 +45,13 @@ def main() -> None:
 @click.option("--executor", default="auto", show_default=True, metavar="NAME", help="Where the task runs.")
 @click.option("--plottable", type=click.Choice(["core", "pygraphistry"]), default="core", show_default=True,
               help="Whose graph object the task gets.")  # fmt: skip
-@click.option("--timeout", "timeout_s", type=float, metavar="SECONDS", help="Time limit (needs an executor with processes of its own; there is none yet).")
+@click.option(
+    "--timeout",
+    "timeout_s",
+    type=float,
+    metavar="SECONDS",
+    help="Time limit (needs an executor with processes of its own; there is none yet).",
+)
 @click.option("--memory", "memory_mb", type=int, metavar="MIB", help="Memory limit (likewise).")
 @click.option("--format", "format_", type=click.Choice(["json", "csv", "parquet"]), default="json", show_default=True)
 @click.option("--output-type", type=click.Choice(["json", "table", "nodes", "edges", "all", "shape"]), default="json",

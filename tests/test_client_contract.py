@@ -346,8 +346,8 @@ class TestValidation:
                 call()
 
     def test_half_surrogates_are_named(self, client, edges):
+        renamed = edges.set_axis(pd.Index(["s", "d", "w", "a\ud800"], dtype=object), axis=1)
         with pytest.raises(errors.InvalidTable, match="column names"):
-            renamed = edges.set_axis(pd.Index(["s", "d", "w", "a\ud800"], dtype=object), axis=1)
             client.edges(renamed, "s", "d").upload()
         with pytest.raises(errors.InvalidTable, match=r"\['x'\]"):
             client.edges(edges.assign(x=pd.Series(["\ud800"] * 4, dtype=object)), "s", "d").upload()

@@ -28,8 +28,8 @@ def create_app(hub: Hub | None = None, *, hosts: Collection[str] | None = None, 
 
     ``hub_options`` are those of :class:`graphistry_core.Hub`: data_dir, users, executor, plottable, limits, clock.
     The Hub is ``app.extensions["graphistry_hub"]``; closing it is the caller's. The control side for tests is
-    ``app.extensions["graphistry_dev"]``, and under ``/_dev/`` for programs on this machine. With ``hosts`` only requests
-    for these host names and for loopback ones are answered (DevServer does so on a loopback address).
+    ``app.extensions["graphistry_dev"]``, and under ``/_dev/`` for programs on this machine. With ``hosts``
+    only requests for these host names and for loopback ones are answered (DevServer does so on a loopback address).
     """
     app = Flask("graphistry_devserver", static_folder=None)
     hub = hub or Hub(**hub_options)

@@ -34,8 +34,8 @@ def answer_only_as(app: Flask, names: Collection[str]) -> None:
             return None
         answer = error_response(
             AccessDenied(
-                f"The request is for {name!r}, which is not a name of this server: use 127.0.0.1 or localhost, or start "
-                "it with --external-url (external_url=) naming that host."
+                f"The request is for {name!r}, which is not a name of this server: use 127.0.0.1 or localhost, or "
+                "start it with --external-url (external_url=) naming that host."
             )
         )
         return Response(answer.body, answer.status, content_type=answer.content_type)
