@@ -148,15 +148,16 @@ def _from_pandas(df: pd.DataFrame, strict: bool, warn: bool, keep_index: bool) -
         if strict or not bad or deep:
             raise ArrowConversionError([str(name) for name in bad], e) from e
         fixed = _as_text(df, bad)
+    try:
+        table = pa.Table.from_pandas(fixed, preserve_index=preserve)
+    except (pa.ArrowException, UnicodeEncodeError) as e:  # half of a surrogate pair has no form in Arrow at all
+        raise InvalidTable(f"The columns {[str(n) for n in bad]} hold text that is not Unicode: {e}.") from e
     if warn:
         warn_user(
             f"Columns {[str(name) for name in bad]} hold values of mixed types and are stored as strings; convert "
             "them yourself for control, or pass validate='strict' to refuse them."
         )
-    try:
-        return pa.Table.from_pandas(fixed, preserve_index=preserve)
-    except (pa.ArrowException, UnicodeEncodeError) as e:  # half of a surrogate pair has no form in Arrow at all
-        raise InvalidTable(f"The columns {[str(n) for n in bad]} hold text that is not Unicode: {e}.") from e
+    return table
 
 
 def _as_text(df: pd.DataFrame, names: list[Any]) -> pd.DataFrame:
