@@ -120,7 +120,7 @@ def _plain(df: pd.DataFrame) -> pd.DataFrame:
     """Give text columns one kind of missing value, and times one unit: before pandas 3 there are several of each."""
     out = df.copy()
     for name, dtype in df.dtypes.items():
-        if dtype == object:
+        if getattr(dtype, "kind", "") == "O":
             out[name] = df[name].where(df[name].notna(), None)
         elif str(dtype).startswith("datetime64["):
             out[name] = df[name].astype(str(dtype).replace("us", "ns").replace("ms", "ns").replace("[s", "[ns"))
