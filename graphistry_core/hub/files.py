@@ -73,8 +73,10 @@ class FileOperations(Records):
         return old
 
     def file_get(self, request: wire.FileGet, caller: Caller) -> wire.FileAnswer:
-        """Return a file's record; whoever has its id may read it, as they may make datasets from it."""
-        return self._file_answer(self._file(request.file_id))
+        """Return the record of one of the caller's files; others may make datasets from it, but not read its record."""
+        file = self._file(request.file_id)
+        self._require_owner(file, caller, "file")
+        return self._file_answer(file)
 
     def file_patch(self, request: wire.FilePatch, caller: Caller) -> wire.FileAnswer:
         """Change a file's name or description."""
