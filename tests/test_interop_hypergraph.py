@@ -118,6 +118,12 @@ VALUES = {
 }
 
 
+def test_nulls_are_of_the_kind_pygraphistry_has():
+    table = pd.DataFrame({"bool0": [False], "bool1": [False], "text2": pd.Series([None], dtype=object)})
+    mine, peer = (who.hypergraph(table, drop_na=False, verbose=False)["entities"] for who in (ours(), theirs()))
+    assert [repr(value) for value in mine["EventID"]] == [repr(value) for value in peer["EventID"]]
+
+
 @st.composite
 def event_tables(draw):
     rows = draw(st.integers(0, 6))

@@ -201,8 +201,10 @@ def _entities_of(column: pd.Series, names: Names, drop_na: bool, shape: pd.DataF
         names.category: names.category_of(column.name),
         names.nodeid: names.node_ids(values),
     }
-    made |= {c: _absent(shape[c].dtype, values.index) for c in shape.columns if c not in made}
-    return pd.DataFrame(made, index=values.index)
+    nulls = {name: _absent(shape[name].dtype, values.index) for name in shape.columns if name not in made}
+    # Two frames, because pandas 2 turns NaN into None where a later concatenation finds it in a block with values.
+    parts = [pd.DataFrame(each, index=values.index) for each in (made, nulls)]
+    return pd.concat(parts, axis=1)
 
 
 def _distinct(column: pd.Series) -> pd.Series:
