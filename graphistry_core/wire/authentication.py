@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from ..errors import BadRequest, MalformedAnswer
 from ..messages import Fields, HttpRequest, HttpResponse
-from .base import Answer, OkAnswer, Request, fill, without_none
+from .base import Answer, InPath, OkAnswer, Request, fill, without_none
 
 
 @dataclass(frozen=True)
@@ -223,7 +223,7 @@ class SsoLogin(Request[SsoAnswer]):
 
 
 @dataclass(frozen=True)
-class SsoToken(Request[SsoAnswer]):
+class SsoToken(InPath[SsoAnswer]):
     """Ask whether the login in the browser is done; the server may take its time to answer."""
 
     operation = "sso_token"
@@ -232,10 +232,3 @@ class SsoToken(Request[SsoAnswer]):
     auth = "none"
     answer = SsoAnswer
     state: str = field(repr=False)
-
-    def encode(self) -> HttpRequest:
-        return HttpRequest(self.method, fill(self.path, {"state": self.state}))
-
-    @classmethod
-    def decode(cls, params: Mapping[str, str], http: HttpRequest) -> SsoToken:
-        return cls(params["state"])

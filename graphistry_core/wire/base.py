@@ -67,6 +67,17 @@ class Request(Generic[A]):
         return HttpRequest(self.method, fill(self.path, params), headers={"content-type": JSON_TYPE}, body=body)
 
 
+class InPath(Request[A]):
+    """Base of the operations whose fields, all text, are the parameters of their path."""
+
+    def encode(self) -> HttpRequest:
+        return HttpRequest(self.method, fill(self.path, vars(self)))
+
+    @classmethod
+    def decode(cls, params: Mapping[str, str], http: HttpRequest) -> InPath[A]:
+        return cls(**{name: params[name] for name in re.findall(r"\{(\w+)\}", cls.path)})
+
+
 def fill(template: str, params: Mapping[str, str]) -> str:
     """Fill a path template, each value quoted; raise BadRequest for one that is no text."""
     for name, value in params.items():
@@ -119,6 +130,24 @@ class Page(Answer):
         if not isinstance(body, dict) or not isinstance(body.get("results"), list):
             raise MalformedAnswer("The server's answer is not a page of results.")
         return cls(int(body.get("count", 0)), tuple(body["results"]), body.get("next"), body.get("previous"))
+
+
+@dataclass(frozen=True)
+class Listing(Request[Page]):
+    """Base of the lists: ``limit`` results from the ``offset``-th on."""
+
+    method = "GET"
+    answer = Page
+    limit: int = 100
+    offset: int = 0
+    base_url: str = ""  # protocol and host as the client reached the server; not sent
+
+    def encode(self) -> HttpRequest:
+        return HttpRequest(self.method, self.path, {"limit": str(self.limit), "offset": str(self.offset)})
+
+    @classmethod
+    def decode(cls, params: Mapping[str, str], http: HttpRequest) -> Listing:
+        return cls(page_number(http.query, "limit", 100), page_number(http.query, "offset", 0), base_url(http))
 
 
 def page_number(query: Mapping[str, str], name: str, default: int) -> int:

@@ -11,14 +11,13 @@ from ..messages import Fields, HttpRequest, HttpResponse
 from .base import (
     TABLE_TYPES,
     Answer,
+    InPath,
+    Listing,
     OkAnswer,
-    Page,
     Request,
     Sender,
-    base_url,
     changes,
     fill,
-    page_number,
     table_request,
     without_none,
 )
@@ -150,7 +149,7 @@ class DatasetUpload(Request[DatasetAnswer]):
 
 
 @dataclass(frozen=True)
-class DatasetGet(Request[DatasetAnswer]):
+class DatasetGet(InPath[DatasetAnswer]):
     """A dataset's record: what it was created with, and what its tables hold."""
 
     operation = "dataset_get"
@@ -160,13 +159,6 @@ class DatasetGet(Request[DatasetAnswer]):
     answer = DatasetAnswer
     source = "observed"
     dataset_id: str
-
-    def encode(self) -> HttpRequest:
-        return HttpRequest(self.method, fill(self.path, {"dataset_id": self.dataset_id}))
-
-    @classmethod
-    def decode(cls, params: Mapping[str, str], http: HttpRequest) -> DatasetGet:
-        return cls(params["dataset_id"])
 
 
 @dataclass(frozen=True)
@@ -197,29 +189,17 @@ class DatasetPatch(Request[DatasetAnswer]):
 
 
 @dataclass(frozen=True)
-class DatasetList(Request[Page]):
+class DatasetList(Listing):
     """The caller's complete datasets, newest first."""
 
     operation = "dataset_list"
-    method = "GET"
     path = "/api/v2/datasets/"
     aliases = (("GET", "/api/v2/upload/datasets/"),)
-    answer = Page
     source = "docs"
-    limit: int = 100
-    offset: int = 0
-    base_url: str = ""  # protocol and host as the client reached the server; not sent
-
-    def encode(self) -> HttpRequest:
-        return HttpRequest(self.method, self.path, {"limit": str(self.limit), "offset": str(self.offset)})
-
-    @classmethod
-    def decode(cls, params: Mapping[str, str], http: HttpRequest) -> DatasetList:
-        return cls(page_number(http.query, "limit", 100), page_number(http.query, "offset", 0), base_url(http))
 
 
 @dataclass(frozen=True)
-class DatasetDelete(Request[OkAnswer]):
+class DatasetDelete(InPath[OkAnswer]):
     """Delete a dataset; tasks that run on it finish on the tables they have."""
 
     operation = "dataset_delete"
@@ -229,13 +209,6 @@ class DatasetDelete(Request[OkAnswer]):
     answer = OkAnswer
     source = "guess"
     dataset_id: str
-
-    def encode(self) -> HttpRequest:
-        return HttpRequest(self.method, fill(self.path, {"dataset_id": self.dataset_id}))
-
-    @classmethod
-    def decode(cls, params: Mapping[str, str], http: HttpRequest) -> DatasetDelete:
-        return cls(params["dataset_id"])
 
 
 @dataclass(frozen=True)

@@ -12,14 +12,13 @@ from ..table_options import compression_of
 from .base import (
     TABLE_TYPES,
     Answer,
+    InPath,
+    Listing,
     OkAnswer,
-    Page,
     Request,
     Sender,
-    base_url,
     changes,
     fill,
-    page_number,
     table_request,
     without_none,
 )
@@ -128,7 +127,7 @@ class FileUpload(Request[FileAnswer]):
 
 
 @dataclass(frozen=True)
-class FileGet(Request[FileAnswer]):
+class FileGet(InPath[FileAnswer]):
     """A file's record: what it was declared as, and what its tables hold."""
 
     operation = "file_get"
@@ -137,13 +136,6 @@ class FileGet(Request[FileAnswer]):
     answer = FileAnswer
     source = "guess"
     file_id: str
-
-    def encode(self) -> HttpRequest:
-        return HttpRequest(self.method, fill(self.path, {"file_id": self.file_id}))
-
-    @classmethod
-    def decode(cls, params: Mapping[str, str], http: HttpRequest) -> FileGet:
-        return cls(params["file_id"])
 
 
 @dataclass(frozen=True)
@@ -169,28 +161,16 @@ class FilePatch(Request[FileAnswer]):
 
 
 @dataclass(frozen=True)
-class FileList(Request[Page]):
+class FileList(Listing):
     """The caller's files, newest first."""
 
     operation = "file_list"
-    method = "GET"
     path = "/api/v2/files/"
-    answer = Page
     source = "docs"
-    limit: int = 100
-    offset: int = 0
-    base_url: str = ""  # protocol and host as the client reached the server; not sent
-
-    def encode(self) -> HttpRequest:
-        return HttpRequest(self.method, self.path, {"limit": str(self.limit), "offset": str(self.offset)})
-
-    @classmethod
-    def decode(cls, params: Mapping[str, str], http: HttpRequest) -> FileList:
-        return cls(page_number(http.query, "limit", 100), page_number(http.query, "offset", 0), base_url(http))
 
 
 @dataclass(frozen=True)
-class FileDelete(Request[OkAnswer]):
+class FileDelete(InPath[OkAnswer]):
     """Delete a file; datasets made from it keep their tables."""
 
     operation = "file_delete"
@@ -199,10 +179,3 @@ class FileDelete(Request[OkAnswer]):
     answer = OkAnswer
     source = "guess"
     file_id: str
-
-    def encode(self) -> HttpRequest:
-        return HttpRequest(self.method, fill(self.path, {"file_id": self.file_id}))
-
-    @classmethod
-    def decode(cls, params: Mapping[str, str], http: HttpRequest) -> FileDelete:
-        return cls(params["file_id"])

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..errors import BadRequest, MalformedAnswer
 from ..messages import HttpRequest, HttpResponse
-from .base import Answer, Page, Request, base_url, fill, page_number
+from .base import Answer, InPath, Listing, Request, base_url
 
 
 @dataclass(frozen=True)
@@ -29,31 +29,19 @@ class RecordAnswer(Answer):
 
 
 @dataclass(frozen=True)
-class SessionList(Request[Page]):
+class SessionList(Listing):
     """Who has the caller's datasets open, newest first.
 
     Rows are ``{session_id, revision: {revision_id, dataset: {dataset_id}}}``.
     """
 
     operation = "session_list"
-    method = "GET"
     path = "/api/experimental/viz/sessions/"
-    answer = Page
     source = "docs"
-    limit: int = 100
-    offset: int = 0
-    base_url: str = ""  # protocol and host as the client reached the server; not sent
-
-    def encode(self) -> HttpRequest:
-        return HttpRequest(self.method, self.path, {"limit": str(self.limit), "offset": str(self.offset)})
-
-    @classmethod
-    def decode(cls, params: Mapping[str, str], http: HttpRequest) -> SessionList:
-        return cls(page_number(http.query, "limit", 100), page_number(http.query, "offset", 0), base_url(http))
 
 
 @dataclass(frozen=True)
-class SessionGet(Request[RecordAnswer]):
+class SessionGet(InPath[RecordAnswer]):
     """One open viewer."""
 
     operation = "session_get"
@@ -62,13 +50,6 @@ class SessionGet(Request[RecordAnswer]):
     answer = RecordAnswer
     source = "docs"
     session_id: str
-
-    def encode(self) -> HttpRequest:
-        return HttpRequest(self.method, fill(self.path, {"session_id": self.session_id}))
-
-    @classmethod
-    def decode(cls, params: Mapping[str, str], http: HttpRequest) -> SessionGet:
-        return cls(params["session_id"])
 
 
 @dataclass(frozen=True)
