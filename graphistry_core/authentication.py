@@ -113,7 +113,7 @@ class AuthenticationMethods:
     def _use_token(self, token: str, verify: bool, org_name: str | None) -> None:
         self.api_token(token)
         self.session.login_type = "token"
-        if verify and not self.verify_token():
+        if verify and not self.verify_token(token.strip(), fail_silent=False):
             raise BadRequest("The token is not valid on this server: log in with a password or a personal key.")
         self.session._is_authenticated = True
         if org_name:

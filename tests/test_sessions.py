@@ -83,6 +83,20 @@ def test_inside_a_running_event_loop_as_in_jupyter(graphistry_server):
     assert asyncio.run(cell())[0] == "user0"
 
 
+@pytest.mark.parametrize("module", ["graphistry", "graphistry_core"])
+def test_a_given_token_is_checked_by_name(module, monkeypatch):
+    client, asked = pytest.importorskip(module).client(), []
+
+    def verify_token(token, fail_silent=False):
+        asked.append((token, fail_silent))
+        return True
+
+    monkeypatch.setattr(client, "verify_token", verify_token)
+    client.register(api=3, server="example.test", token="t")
+    assert asked == [("t", False)]
+    assert client.session._is_authenticated is True
+
+
 class TestSso:
     def test_blocking(self, client, capsys):
         client.register(is_sso_login=True, **self.where(client))
