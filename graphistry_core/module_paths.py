@@ -22,6 +22,10 @@ OURS: dict[str, dict[str, str]] = {
     "plotter": {"Plotter": "plottable.Plottable"},
     "Plottable": {"Plottable": "plottable.Plottable"},
     "Engine": {"Engine": "engines.Engine", "EngineAbstract": "engines.EngineAbstract"},
+    "collections": {
+        "collection_set": "viewer_collections.collection_set",
+        "collection_intersection": "viewer_collections.collection_intersection",
+    },
     "exceptions": {
         "ArrowConversionError": "errors.ArrowConversionError",
         "SsoException": "errors.SsoError",

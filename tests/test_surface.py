@@ -100,6 +100,8 @@ def test_what_is_only_pygraphistrys_is_not_listed_as_ours():
         "pygraphistry.PyGraphistry",
         "plotter.Plotter",
         "client_session.ClientSession",
+        "collections.collection_set",
+        "collections.collection_intersection",
         "Engine.Engine",
         "Engine.EngineAbstract",
         "constants.SRC",
