@@ -156,6 +156,48 @@ class TestFiles:
         api.refused(400, "PATCH", f"/api/v2/files/{file_id}/", sentence, json=body)
 
 
+class TestStrangers:
+    """Another user knows the id of what is not shared with anybody, and can do nothing to it."""
+
+    @pytest.mark.parametrize(
+        ("method", "path", "options"),
+        [
+            ("GET", "/api/v2/files/{file}/", {}),
+            ("PATCH", "/api/v2/files/{file}/", {"json": {"name": "x"}}),
+            ("DELETE", "/api/v2/files/{file}/", {}),
+            ("POST", "/api/v2/upload/files/{file}", {"data": b"s,d\nx,y\n"}),
+            ("PATCH", "/api/v2/datasets/{dataset}/", {"json": {"name": "x"}}),
+            ("DELETE", "/api/v2/datasets/{dataset}/", {}),
+            ("POST", "/api/v2/upload/datasets/{dataset}/edges/arrow", {"data": arrow(FRAME[:1])}),
+            ("POST", "/api/v2/share/link/", {"json": {"obj_pk": "{dataset}", "mode": "public"}}),
+            ("POST", "/api/v2/share/link/", {"json": {"obj_pk": "{dataset}", "mode": "private"}}),
+            ("GET", "/api/v2/generate/single-use-url/?username=bob&dataset_id={dataset}", {}),
+        ],
+    )
+    def test_can_do_nothing(self, api, graphistry_server, method, path, options):
+        file_id, dataset_id = upload(api, "csv", csv())[0], api.dataset(FRAME)
+        names = {"{file}": file_id, "{dataset}": dataset_id}
+        for name, value in names.items():
+            path = path.replace(name, value)
+        if "json" in options:
+            options = {"json": {key: names.get(value, value) for key, value in options["json"].items()}}
+        before = self.state(api, file_id, dataset_id)
+        bob = Api(graphistry_server, "bob")
+        bob.refused(403, method, path, "belongs to another user", **options)
+        assert self.state(api, file_id, dataset_id) == before
+        api.ok("POST", "/api/v2/share/link/", json={"obj_pk": dataset_id, "mode": "private"})
+        before = self.state(api, file_id, dataset_id)
+        if dataset_id in path + str(options):
+            bob.refused(404, method, path, **options)  # not even that it is there
+        assert self.state(api, file_id, dataset_id) == before
+
+    def state(self, api, file_id, dataset_id):
+        records = [
+            api.ok("GET", f"/api/v2/{kind}/{id_}/") for kind, id_ in (("files", file_id), ("datasets", dataset_id))
+        ]
+        return records, edges_of(api, dataset_id).to_dict("list")
+
+
 class TestDatasets:
     @pytest.mark.parametrize("path", ["/api/v2/datasets/{}/", "/api/v2/datasets/{}", "/api/v2/upload/datasets/{}"])
     def test_patch(self, api, path):
