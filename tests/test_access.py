@@ -189,6 +189,9 @@ class TestConfiguredUsers:
         assert self.client(server, "bob").from_dataset_id(g._dataset_id)._source == "s"
         with pytest.raises(NotFound):
             self.client(server, "eve").from_dataset_id(g._dataset_id)
+        private = ann.edges(edges, "s", "d").privacy("private").upload()
+        with pytest.raises(NotFound):
+            self.client(server, "bob").from_dataset_id(private._dataset_id)
 
     def test_an_invitation_goes_by_email(self, server):
         edges = pd.DataFrame({"s": [1], "d": [2]})
