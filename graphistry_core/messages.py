@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, Literal
 
@@ -48,7 +48,10 @@ class Auth:
 
 @dataclass(frozen=True)
 class HttpRequest:
-    """One HTTP request; ``headers`` has lower-case names, ``body`` is read once, ``remote`` is the peer's address."""
+    """One HTTP request; ``headers`` has lower-case names, ``body`` is read once, ``remote`` is the peer's address.
+
+    ``gone`` tells whether the client has gone away, where the shell around the gateway can tell.
+    """
 
     method: str
     path: str
@@ -56,6 +59,7 @@ class HttpRequest:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: Any = field(default=b"", repr=False)  # bytes | BinaryIO
     remote: str = ""
+    gone: Callable[[], bool] | None = field(default=None, repr=False, compare=False)
 
     def read(self, limit: int = JSON_BODY_LIMIT) -> bytes:
         """Return the whole body; raise TooLarge past ``limit`` bytes."""

@@ -27,6 +27,7 @@ _SUFFIXES = {
     ".parquet": "parquet", ".pq": "parquet", ".orc": "orc",
     ".arrow": "arrow", ".feather": "arrow", ".ipc": "arrow",
 }  # fmt: skip
+_WORTH_THREADS = 32 << 20  # bytes of a table from which on looking at it in threads is faster
 _COMPRESSED = (".gz", ".bz2", ".xz")
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _LEADING_ZERO = re.compile(r"(?m)(?:^|[\s,;|\"])0\d+(?=[\s,;|\"]|$)")
@@ -80,7 +81,7 @@ def parse(
     }
     try:
         table = readers[kind]()
-        table.validate(full=True)
+        _validate(table)
     except InvalidTable:
         raise
     except OSError as e:
@@ -91,6 +92,19 @@ def parse(
         raise _not_a_table(kind, e) from e
     refuse_duplicates(table.column_names)
     return table
+
+
+def _validate(table: pa.Table) -> None:
+    """Look at every value for what would end the process later; large tables by rows, in several threads."""
+    parts = min(4, os.cpu_count() or 1)
+    if parts == 1 or table.nbytes < _WORTH_THREADS:
+        table.validate(full=True)
+        return
+    from concurrent.futures import ThreadPoolExecutor
+
+    rows = -(-table.num_rows // parts)
+    with ThreadPoolExecutor(parts) as pool:
+        list(pool.map(lambda part: table.slice(part * rows, rows).validate(full=True), range(parts)))
 
 
 def _content(path: Path, compressed: bool) -> bytes:

@@ -17,13 +17,13 @@ import click
 from click.core import ParameterSource
 
 from .console import failing, say
-from .errors import MissingDependency
 
 if TYPE_CHECKING:
     from graphistry_devserver import DevServer
 
 F = TypeVar("F", bound=Callable[..., Any])
 _ENV = "GRAPHISTRY_DEVSERVER_"
+_ENDING = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
 _DEMO_TASK = '''
 def task(g):
     """Count the graph, and name the characters who meet the most others."""
@@ -63,12 +63,8 @@ def server_options(command: F) -> F:
 
 def _dev_server(context: click.Context, /, **options: Any) -> DevServer:
     """Make a server from options, with what the configuration file says where the user said nothing."""
-    try:
-        from graphistry_devserver import DevServer
-    except ImportError as e:
-        raise MissingDependency(
-            f'The dev server needs {e.name or "Flask"}: pip install "graphistry-core[devserver]".'
-        ) from e
+    from graphistry_devserver import DevServer
+
     path, pairs = options.pop("config", None), options.pop("user", ())
     users: dict[str, Any] = _users(pairs)
     if path is not None:
@@ -141,9 +137,9 @@ def _warm_up() -> None:
 
 @contextlib.contextmanager
 def _until_signal() -> Iterator[Any]:
-    """Yield a function that waits for SIGINT or SIGTERM, or for the server to fail."""
+    """Yield a function that waits for a signal that ends a program, or for the server to fail."""
     stop = threading.Event()
-    before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, lambda *_: stop.set()) for number in _ENDING}
 
     def wait(server: DevServer) -> None:
         while not stop.wait(0.2):
@@ -216,9 +212,7 @@ def _run(command: Sequence[str], environment: dict[str, str]) -> int:
     except OSError as e:
         say(f"error: {command[0]} cannot be run: {e.strerror}.")
         return 127
-    before = {
-        n: signal.signal(n, lambda number, _: process.send_signal(number)) for n in (signal.SIGINT, signal.SIGTERM)
-    }
+    before = {n: signal.signal(n, lambda number, _: process.send_signal(number)) for n in _ENDING}
     try:
         code = process.wait()
     finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import io
 import json
 import socket
@@ -128,9 +129,7 @@ def _plain(df: pd.DataFrame) -> pd.DataFrame:
 
 
 def answer_of(raw: socket.socket) -> tuple[int, dict]:
-    """Read one answer; it must be JSON."""
-    answer = b""
-    while part := raw.recv(65536):
-        answer += part
-    head, _, body = answer.partition(b"\r\n\r\n")
-    return int(head.split()[1]), json.loads(body)
+    """Read one answer; it must be JSON. The connection stays as it is."""
+    answer = http.client.HTTPResponse(raw)
+    answer.begin()
+    return answer.status, json.loads(answer.read())

@@ -125,12 +125,12 @@ def test_peers_6_a_taken_port_raises_in_the_calling_thread():
 
 
 def test_peers_6_what_kills_the_serving_thread_reaches_the_caller(monkeypatch):
-    from werkzeug.serving import ThreadedWSGIServer
+    from graphistry_devserver.http_server import HttpServer
 
     def broken(self, poll_interval=0.5):
         raise OSError("broken")
 
-    monkeypatch.setattr(ThreadedWSGIServer, "serve_forever", broken)
+    monkeypatch.setattr(HttpServer, "serve_forever", broken)
     server = DevServer().start()
     with pytest.raises(OSError, match="broken"):
         server.join()

@@ -1,4 +1,4 @@
-"""The Flask application: one view that hands every request to the gateway. May import graphistry_core and Flask."""
+"""The Flask application, for any WSGI server: one view that hands every request to the gateway. Imports Flask."""
 
 from __future__ import annotations
 
@@ -14,10 +14,9 @@ from graphistry_core.gateway import Gateway, error_response
 from graphistry_core.hub import Hub
 from graphistry_core.messages import HttpRequest, HttpResponse
 
-from .body import Body, body_of
+from .body import Body, length_of
 from .broken import broken
-from .cors import allow_local_pages
-from .hosts import answer_only_as
+from .edge import Edge
 
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 _BY_STATUS: Mapping[int, type[GraphistryError]] = {404: NotFound, 405: MethodNotAllowed, 413: TooLarge}
@@ -34,16 +33,17 @@ def create_app(hub: Hub | None = None, *, hosts: Collection[str] | None = None, 
     app = Flask("graphistry_devserver", static_folder=None)
     hub = hub or Hub(**hub_options)
     gateway = Gateway(hub, Dev(hub))
+    edge = Edge(gateway, hosts)
     app.extensions |= {"graphistry_hub": hub, "graphistry_dev": gateway.dev}
 
-    @app.route("/", defaults={"path": ""}, methods=_METHODS)
-    @app.route("/<path:path>", methods=_METHODS)
+    @app.route("/", defaults={"path": ""}, methods=_METHODS, provide_automatic_options=False)
+    @app.route("/<path:path>", methods=_METHODS, provide_automatic_options=False)
     def serve(path: str) -> Response:  # noqa: ARG001 (the path is read from the request)
         try:
-            body = body_of(request, hub.store.max_upload_bytes)
+            body = _body(hub.store.max_upload_bytes)
         except BadRequest as e:
             return _response(error_response(e))
-        answer = gateway.handle(_request(body))
+        answer = edge.answer(_request(body))
         body.drain()
         if answer.fault:
             return broken(answer, request.environ)
@@ -55,14 +55,20 @@ def create_app(hub: Hub | None = None, *, hosts: Collection[str] | None = None, 
         kind = _BY_STATUS.get(e.code or 500, BadRequest)
         return _response(error_response(kind(e.description or e.name)))
 
-    allow_local_pages(app)
-    if hosts is not None:
-        answer_only_as(app, hosts)
     return app
 
 
 def _response(answer: HttpResponse) -> Response:
     return Response(answer.body, answer.status, dict(answer.headers), content_type=answer.content_type)
+
+
+def _body(limit: int) -> Body:
+    environ = request.environ
+    declared = length_of(environ.get("CONTENT_LENGTH") or "0")
+    if environ.get("wsgi.input_terminated") or request.content_length is None:
+        return Body(request.stream, None, limit)
+    source = environ["wsgi.input"]
+    return Body(source if hasattr(source, "readinto") else request.stream, declared, limit)
 
 
 def _request(body: Body) -> HttpRequest:

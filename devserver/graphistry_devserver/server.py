@@ -1,57 +1,25 @@
-"""DevServer: the application on a socket, in a thread of this process. May import graphistry_core and werkzeug."""
+"""DevServer: the gateway on a socket, in a thread of this process. May import graphistry_core."""
 
 from __future__ import annotations
 
-import contextlib
 import os
 import threading
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Any
 
-from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
-
 from graphistry_core.dev import Dev
 from graphistry_core.dev.loopback import is_loopback
-from graphistry_core.errors import BadRequest, ConfigError
-from graphistry_core.gateway import error_response
+from graphistry_core.errors import ConfigError
+from graphistry_core.gateway import Gateway
 from graphistry_core.hub import Hub, User
 
-from .app import create_app
-from .hosts import hostname_of
+from .edge import Edge, hostname_of
+from .http_server import HttpServer
 from .upload_memo import forget_uploads
 
 _POLL_S = 0.02  # how often the serving thread looks whether it should stop
-_START_S = 10.0
-
-
-class _QuietHandler(WSGIRequestHandler):
-    """Serves HTTP/1.1, answers also what is no HTTP in JSON, and does not log each request to stderr."""
-
-    protocol_version = "HTTP/1.1"
-
-    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        """Say nothing."""
-
-    def make_environ(self) -> dict[str, Any]:
-        """Return the WSGI environment, in which lengths that differ are not silently one of them."""
-        environ = super().make_environ()
-        lengths = dict.fromkeys(value.strip() for value in self.headers.get_all("Content-Length", []))
-        if len(lengths) > 1:
-            environ["CONTENT_LENGTH"] = ", ".join(lengths)
-        return environ
-
-    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-        """Answer a request that never reaches the application: a bad request line, headers over the limits."""
-        said = error_response(BadRequest(f"The request is not valid HTTP: {message or code}."))
-        self.request_version = "HTTP/1.1"  # what came may have named none; an answer without status helps nobody
-        with contextlib.suppress(OSError):
-            self.send_response(code if 400 <= code < 500 else 400, message)
-            self.send_header("Content-Type", said.content_type)
-            self.send_header("Content-Length", str(len(said.body)))
-            self.send_header("Connection", "close")
-            self.end_headers()
-            self.wfile.write(said.body)
+_GRACE_S = 5.0  # how long requests that are being answered may go on at a stop
 
 
 class DevServer:
@@ -88,7 +56,7 @@ class DevServer:
         self._hub_options = {"users": users, "data_dir": data_dir, **hub_options}
         self._hub = hub
         self._dev: Dev | None = None
-        self._server: BaseWSGIServer | None = None
+        self._server: HttpServer | None = None
         self._thread: threading.Thread | None = None
         self._failure: BaseException | None = None
         self._memo = forget_uploads()
@@ -110,7 +78,7 @@ class DevServer:
     @property
     def port(self) -> int:
         """The port it listens on."""
-        return self._port if self._server is None else int(self._server.port)
+        return self._port if self._server is None else self._server.port
 
     @property
     def url(self) -> str:
@@ -140,15 +108,14 @@ class DevServer:
             self._hub = Hub(**self._hub_options)
         # Other machines' names for this one are their business; on loopback only loopback's names are ours.
         named = [hostname_of(self._hub.external_url)] if self._hub.external_url else []
-        app = create_app(self._hub, hosts=named if is_loopback(self._host) else None)
-        self._dev = app.extensions["graphistry_dev"]
+        self._dev = Dev(self._hub)
+        edge = Edge(Gateway(self._hub, self._dev), named if is_loopback(self._host) else None)
         try:
             # Bound here and not in the thread: the port is known, and a taken one is the caller's error.
-            self._server = make_server(self._host, self._port, app, threaded=True, request_handler=_QuietHandler)
-        except (OSError, SystemExit, OverflowError) as e:  # werkzeug exits when the port is taken
+            self._server = HttpServer(self._host, self._port, edge)
+        except (OSError, OverflowError) as e:
             self._release()
             raise ConfigError(f"Cannot listen on {self._host}:{self._port}: the address is taken or not ours.") from e
-        self._server.daemon_threads = True  # type: ignore[attr-defined]
         self._memo.enter()
         self._thread = threading.Thread(target=self._serve, name=f"graphistry-devserver-{self.port}", daemon=True)
         self._thread.start()
@@ -174,12 +141,12 @@ class DevServer:
         if server is None:
             return
         self._server = self._thread = None
-        self._port = self._port or int(server.port)
+        self._port = self._port or server.port
         if thread is not None and thread.is_alive():
             server.shutdown()  # would wait for ever for a thread that is gone
         if thread is not None:
-            thread.join(_START_S)
-        server.server_close()
+            thread.join()
+        server.close(_GRACE_S)
         self._memo.leave()
         self._release()
         if self._failure is not None:

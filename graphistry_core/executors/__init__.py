@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from importlib.metadata import entry_points
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import BadRequest
 from .contract import Executor, GraphData, Limits, Task, TaskResult
 from .inprocess import InProcessExecutor
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoints
 
 __all__ = ["Executor", "GraphData", "Limits", "Task", "TaskResult", "executor_names", "get_executor"]
 
@@ -17,7 +19,13 @@ _BUILT_IN = {"inprocess": InProcessExecutor}
 
 def executor_names() -> list[str]:
     """Return the names :func:`get_executor` knows: built in and from entry points, sorted."""
-    return sorted({*_BUILT_IN, *(point.name for point in entry_points(group=ENTRY_POINTS))})
+    return sorted({*_BUILT_IN, *(point.name for point in _entry_points())})
+
+
+def _entry_points() -> EntryPoints:
+    from importlib.metadata import entry_points  # slow to import, and seldom asked
+
+    return entry_points(group=ENTRY_POINTS)
 
 
 def get_executor(executor: str | Executor | Any) -> Executor:
@@ -33,7 +41,7 @@ def get_executor(executor: str | Executor | Any) -> Executor:
     name = "inprocess" if executor == "auto" else executor
     if name in _BUILT_IN:
         return _BUILT_IN[name]()
-    for point in entry_points(group=ENTRY_POINTS):
+    for point in _entry_points():
         if point.name == name:
             return point.load()()  # type: ignore[no-any-return]
     raise BadRequest(f"executor={executor!r} is unknown; there are {', '.join(['auto', *executor_names()])}.")

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Protocol, TextIO
 from .. import frames
 from ..encodings import BINDINGS
 from ..errors import BadRequest, BindingError, TaskError
-from ..plottable import Plottable
 from ..wire import FORMATS, OUTPUT_TYPES
 
 if TYPE_CHECKING:
@@ -122,6 +121,8 @@ class GraphData:
             module = frames.require("graphistry", "pygraphistry", "plottable='pygraphistry'")
             g: Any = module.bind(**self.bindings)
         else:
+            from ..plottable import Plottable
+
             g = Plottable().bind(**self.bindings)
         for which in ("edges", "nodes"):
             frame = self.frame(which, engine, lasting=lasting)

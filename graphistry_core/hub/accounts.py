@@ -18,6 +18,7 @@ from .revoked import EVERYBODY, Revoked, token_id
 from .store import Store
 
 TOKEN_LIFETIME_S = 3600
+_VERIFIED_KEPT = 4096  # tokens whose signature was found good, by their text
 REFRESH_WINDOW_S = 24 * 3600
 PYTHON_SWITCH = "ENABLE_PYTHON_ENDPOINT"
 log = logging.getLogger("graphistry_core")
@@ -92,6 +93,7 @@ class Accounts:
         self._users = None if users is None else {name: User.of(user) for name, user in users.items()}
         self._first_flags = {**DEFAULT_FLAGS, **(flags or {})}
         self._secret = store.secret()
+        self._verified: dict[str, dict[str, Any]] = {}
         self._lock = threading.Lock()
         self.clock = clock or Clock()
         self.revoked = Revoked()
@@ -190,6 +192,19 @@ class Accounts:
         return hmac.digest(self._secret, f"{username}\0{self._users[username].password}".encode(), "sha256")
 
     def _claims(self, token: str) -> dict[str, Any]:
+        claims = self._verified.get(token)
+        if claims is None:
+            claims = self._verify(token)
+            if len(self._verified) >= _VERIFIED_KEPT:
+                self._verified.clear()
+            self._verified[token] = claims
+        row = self._store.one("SELECT username FROM users WHERE id = ?", claims["user_id"])
+        if row is None or row["username"] != claims["username"]:
+            raise NotAuthenticated("The token's user does not exist (any more): log in again.")
+        return claims
+
+    def _verify(self, token: str) -> dict[str, Any]:
+        """Return a token's claims once its signature is known to be ours: neither changes while this process lives."""
         import jwt
 
         try:
@@ -202,9 +217,6 @@ class Accounts:
             claims: dict[str, Any] = jwt.decode(token, self._key(claimed), algorithms=["HS256"], options=options)
         except (jwt.PyJWTError, ValueError, UnicodeError) as e:
             raise NotAuthenticated("The token is not one of this server's: log in for a new one.") from e
-        row = self._store.one("SELECT username FROM users WHERE id = ?", claims["user_id"])
-        if row is None or row["username"] != claims["username"]:
-            raise NotAuthenticated("The token's user does not exist (any more): log in again.")
         return claims
 
     # --- organizations ---

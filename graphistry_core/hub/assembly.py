@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from .. import frames, wire
 from ..errors import BadRequest
-from ..interop import hypergraph as transform
-from ..plottable import Plottable
 from .store import Store, StoredTable
 
 if TYPE_CHECKING:
@@ -73,6 +71,8 @@ def _one_below_the_other(store: Store, parts: list[StoredTable], which: str) -> 
 
 def _transform(store: Store, made: Assembled, asked: Mapping[str, Any]) -> None:
     """Take the edges as events, whose values become nodes; the dataset is bound to the graph's columns (a guess)."""
+    from ..interop import hypergraph as transform  # with its tables, the greater part of what a start would import
+
     events = made.tables["edges"]
     if events is None:
         raise BadRequest("edge_hypergraph_transform needs the events as edge_files.")
@@ -88,6 +88,9 @@ def _transform(store: Store, made: Assembled, asked: Mapping[str, Any]) -> None:
 
 
 def _hypergraph(events: Any, asked: Mapping[str, Any]) -> dict[str, Any]:
+    from ..interop import hypergraph as transform
+    from ..plottable import Plottable
+
     choices = transform.Choices(asked["drop_na"], asked["drop_edge_attrs"], asked["direct"])
     types, opts = asked["entity_types"], asked["opts"]
     try:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 MAX_UPLOAD_BYTES = 1 << 30  # what a private Graphistry server takes (UPLOAD_MAX_SIZE)
-_CHUNK = 1 << 18
+_CHUNK = 1 << 20
 _UNFOLDING = 8  # how many times its bytes a Parquet file may say that it holds
 
 
