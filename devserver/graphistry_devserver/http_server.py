@@ -31,6 +31,7 @@ from .edge import Edge
 log = logging.getLogger("graphistry_core")
 _IDLE_S = 60.0  # how long a connection waits for its next request
 _WRITE_S = 300.0
+_LINGER_S, _LINGER_PARTS = 0.5, 64  # seconds, and reads of up to 64 KiB
 _LINE, _HEADERS = 65536, 100  # bytes of a line, number of headers
 _REQUEST_LINE = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}) +(\S+) +HTTP/([0-9])\.([0-9])", re.ASCII)
 _HEADER = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*(.*?)[ \t]*", re.ASCII | re.DOTALL)
@@ -127,6 +128,16 @@ class _Connection(socketserver.StreamRequestHandler):
         with contextlib.suppress(OSError, ValueError):  # the connection is gone, or silent for too long
             while self._one() and not self.server.stopping:
                 pass
+            self._linger()
+
+    def _linger(self) -> None:
+        """Take what a refused client is still sending: closing over it would reset the connection under the answer."""
+        self.connection.shutdown(socket.SHUT_WR)
+        end = time.monotonic() + _LINGER_S
+        for _ in range(_LINGER_PARTS):
+            self.connection.settimeout(max(end - time.monotonic(), 0.001))
+            if not self.connection.recv(1 << 16):
+                return
 
     def _one(self) -> bool:
         """Read one request and answer it; return whether another may follow."""
