@@ -50,7 +50,7 @@ def main() -> None:
     "timeout_s",
     type=float,
     metavar="SECONDS",
-    help="Time limit (needs an executor with processes of its own; there is none yet).",
+    help="Time limit; the task then runs in a process of its own.",
 )
 @click.option("--memory", "memory_mb", type=int, metavar="MIB", help="Memory limit (likewise).")
 @click.option("--format", "format_", type=click.Choice(["json", "csv", "parquet"]), default="json", show_default=True)

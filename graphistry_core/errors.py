@@ -335,6 +335,20 @@ class TaskOutOfMemory(TaskError):
     status = 500
 
 
+class TaskCancelled(TaskError):
+    """The task was ended because nobody wants its result any more, or the server stops."""
+
+    code = "task-cancelled"
+    status = 409
+
+
+class QueueFull(TaskError):
+    """As many tasks run and wait as the server takes; ``details["retry_after_s"]`` says when to try again."""
+
+    code = "queue-full"
+    status = 503
+
+
 def _rebuild(cls: type[GraphistryError], message: str, details: dict[str, Any]) -> GraphistryError:
     return cls(message, **details)
 

@@ -359,10 +359,10 @@ def dtypes(table: pa.Table) -> dict[str, str]:
 
 
 def copies_on_write() -> bool:
-    """Say whether a shallow copy of a pandas frame is safe to write to: pandas 3, always."""
+    """Say whether a shallow copy of a pandas frame is safe to write to: pandas 3, or where it was switched on."""
     import pandas as pd
 
-    return int(pd.__version__.partition(".")[0]) >= 3
+    return int(pd.__version__.partition(".")[0]) >= 3 or pd.options.mode.copy_on_write is True
 
 
 def to_pandas(table: pa.Table) -> pd.DataFrame:
@@ -381,6 +381,16 @@ def to_pandas(table: pa.Table) -> pd.DataFrame:
         if column.null_count and pa.types.is_integer(column.type) and _beyond_float(column):
             nullable = {pa.int64(): pd.Int64Dtype(), pa.uint64(): pd.UInt64Dtype()}
             frame[name] = column.to_pandas(types_mapper=nullable.get)
+    return frame
+
+
+def with_own_cells(frame: pd.DataFrame, table: pa.Table) -> pd.DataFrame:
+    """Return a table's frame with its lists, structs and maps made anew: a copy of a column shares what is in cells."""
+    import pyarrow as pa
+
+    for name, kind in zip(table.column_names, table.schema.types, strict=True):
+        if pa.types.is_nested(kind):
+            frame[name] = table.column(name).to_pandas()
     return frame
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import uuid
+from dataclasses import replace
 
 from . import browser, wire
 from .dev import Dev, Visit
@@ -84,7 +85,7 @@ class Gateway:
             visit.user = self.hub.caller(visit.auth).username  # before the body is read
         if self.dev is not None:
             self.dev.look(visit)
-        visit.answer = self.hub.call(visit.kind.decode(visit.params, visit.http), visit.auth)
+        visit.answer = self.hub.call(visit.kind.decode(visit.params, visit.http), visit.auth, visit.http.gone)
         return visit.answer.encode()
 
     def _viewer(self, visit: Visit) -> HttpResponse:
@@ -124,4 +125,6 @@ def _page(http: HttpRequest) -> str | None:
 
 def error_response(e: GraphistryError) -> HttpResponse:
     """Return the JSON form of an error: ``{"success": false, "error", "message", "code", …}`` with its status."""
-    return HttpResponse.of_json(e.to_body(), e.status)
+    answer = HttpResponse.of_json(e.to_body(), e.status)
+    wait = e.details.get("retry_after_s")
+    return answer if wait is None else replace(answer, headers={"Retry-After": str(wait)})

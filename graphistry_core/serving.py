@@ -17,6 +17,7 @@ import click
 from click.core import ParameterSource
 
 from .console import failing, say
+from .errors import GraphistryError
 
 if TYPE_CHECKING:
     from graphistry_devserver import DevServer
@@ -47,7 +48,20 @@ _SERVER_OPTIONS = [
             help="Keep data here (default: a temporary directory)."),
     _option("--user", multiple=True, metavar="NAME:PASSWORD",
             help="Let only these users in (repeatable); by default everybody."),
-    _option("--executor", default="auto", show_default=True, metavar="NAME", help="Where tasks run."),
+    _option("--executor", default="auto", show_default=True, metavar="NAME",
+            help="Where tasks run: isolated (Linux), spawned, or inprocess, without limits; auto: the first it can."),
+    _option("--task-timeout", type=click.FloatRange(0, min_open=True), metavar="SECONDS",
+            help="Time limit of a task.  [default: 60]"),
+    _option("--task-memory", type=click.IntRange(1), metavar="MB",
+            help="What a task may take beyond its tables.  [default: 4096]"),
+    _option("--task-output", type=click.FloatRange(0), metavar="MB",
+            help="What is kept of what a task prints.  [default: 1]"),
+    _option("--task-result", type=click.FloatRange(0), metavar="MB", help="Largest result.  [default: 256]"),
+    _option("--task-scratch", type=click.IntRange(1), metavar="MB",
+            help="What the files of a task may take on disk.  [default: 1024]"),
+    _option("--task-concurrency", type=click.IntRange(1), metavar="N",
+            help="How many tasks run at once; 64 more may wait.  [default: the number of cores]"),
+    _option("--preload", multiple=True, metavar="MODULE", help="Import this before any task runs (repeatable)."),
     _option("--plottable", type=click.Choice(["core", "pygraphistry"]), default="core", show_default=True,
             help="Whose graph object tasks get."),
     _option("--max-upload-mb", type=click.IntRange(1), default=1024, show_default=True, help="Largest upload, in MiB."),
@@ -76,11 +90,30 @@ def _dev_server(context: click.Context, /, **options: Any) -> DevServer:
                 options[name] = value
         users = {**config.users, **users}
         options["flags"] = config.flags
+    _place_tasks(options)
     limit = options.pop("max_upload_mb", None)
     if limit is not None:
         options["max_upload_bytes"] = limit << 20
     given = {name: value for name, value in options.items() if value is not None}
     return DevServer(users=users or None, **given)
+
+
+def _place_tasks(options: dict[str, Any]) -> None:
+    """Turn the options about tasks into limits, and options of the executor."""
+    from .executors import Limits
+
+    fields = {"timeout": "timeout_s", "memory": "memory_mb", "output": "output_mb", "result": "result_mb",
+              "scratch": "scratch_mb"}  # fmt: skip
+    given = {name: options.pop(f"task_{name}", None) for name in fields}
+    asked = {name: value for name, value in given.items() if value is not None}
+    held = [f"--task-{name}" for name in asked if name in ("timeout", "memory", "scratch")]
+    if options.get("executor") == "inprocess" and held:
+        raise click.UsageError(
+            f"{', '.join(held)}: tasks in the server's own process (--executor inprocess) have none."
+        )
+    options["limits"] = Limits(**{fields[name]: value for name, value in asked.items()})
+    extra = {"concurrency": options.pop("task_concurrency", None), "preload": list(options.pop("preload", ()))}
+    options["executor_options"] = {name: value for name, value in extra.items() if value}
 
 
 def _users(pairs: Sequence[str]) -> dict[str, Any]:
@@ -108,7 +141,7 @@ def serve(context: click.Context, /, **options: Any) -> None:
             click.echo(server.url)
             sys.stdout.flush()
             _announce(server)
-            threading.Thread(target=_warm_up, daemon=True).start()
+            threading.Thread(target=_warm_up, args=(server,), daemon=True).start()
             wait(server)
 
 
@@ -126,9 +159,10 @@ def _announce(server: DevServer) -> None:
     say("Ctrl-C stops it.")
 
 
-def _warm_up() -> None:
-    """Import what the first upload and task need, after the first answer is possible."""
-    with contextlib.suppress(ImportError):
+def _warm_up(server: DevServer) -> None:
+    """Start what the first task needs, and import what the first upload does, after the first answer is possible."""
+    with contextlib.suppress(ImportError, GraphistryError):
+        server.warm()
         import pandas
         import pyarrow.ipc
 

@@ -88,7 +88,7 @@ def task(g):
             (["gone.py", "--edges", GRAPH], b"task file gone.py cannot be read"),
             ([TOP, "--edges", "gone.csv"], b"gone.csv cannot be read"),
             ([TOP, "--edges", GRAPH, "--source", "nope"], b"no column 'nope'"),
-            ([TOP, "--edges", GRAPH, "--timeout", "1"], b"process of its own"),
+            ([TOP, "--edges", GRAPH, "--timeout", "1", "--executor", "inprocess"], b"process of its own"),
             ([TOP, "--edges", GRAPH, "--executor", "nope"], b"executor='nope' is unknown"),
             ([TOP, "--edges", GRAPH, "--out", "/nope/x"], b"cannot be written"),
         ],

@@ -497,7 +497,7 @@ class TestRunTask:
     @pytest.mark.parametrize("limits", [{"timeout_s": 1}, {"memory_mb": 100}])
     def test_a_limit_that_cannot_be_enforced_is_an_error(self, graph, limits):
         with pytest.raises(errors.BadRequest, match="process of its own"):
-            run_task("def task(g): return {}", graph, **limits)
+            run_task("def task(g): return {}", graph, executor="inprocess", **limits)
 
     @pytest.mark.parametrize(
         ("options", "sentence"),

@@ -11,6 +11,7 @@ from typing import Any
 from graphistry_core.dev import Dev
 from graphistry_core.dev.loopback import is_loopback
 from graphistry_core.errors import ConfigError
+from graphistry_core.executors import isolating
 from graphistry_core.gateway import Gateway
 from graphistry_core.hub import Hub, User
 
@@ -26,7 +27,8 @@ class DevServer:
     """A Graphistry server for development and tests, on ``http://{host}:{port}``.
 
     ``port=0`` picks a free one. ``users`` (name to password) lets only these in; by default everybody. ``data_dir``
-    keeps data; by default it is temporary. Use as a context manager, or call ``start()`` and ``stop()``. Other
+    keeps data; by default it is temporary. Tasks run in processes of their own, within limits, unless ``executor`` says
+    otherwise. Use as a context manager, or call ``start()`` and ``stop()``. Other
     options are those of :class:`graphistry_core.Hub`, or an existing ``hub=``.
 
     An address that other machines can reach needs ``allow_remote=True`` and ``users``: the Python endpoint runs any
@@ -75,6 +77,12 @@ class DevServer:
             raise ConfigError("The server was not started: call start(), or use it in a with block.")
         return self._dev
 
+    def warm(self) -> None:
+        """Start the processes that tasks run in, where the executor has such, before the first task comes."""
+        warm = getattr(self.hub.executor, "warm", None)
+        if warm is not None:
+            warm()
+
     @property
     def port(self) -> int:
         """The port it listens on."""
@@ -105,7 +113,9 @@ class DevServer:
         if self._server is not None:
             return self
         if self._hub is None:
-            self._hub = Hub(**self._hub_options)
+            executor = self._hub_options.get("executor", "auto")
+            chosen = isolating() if executor == "auto" else executor
+            self._hub = Hub(**{**self._hub_options, "executor": chosen})
         # Other machines' names for this one are their business; on loopback only loopback's names are ours.
         named = [hostname_of(self._hub.external_url)] if self._hub.external_url else []
         self._dev = Dev(self._hub)

@@ -204,6 +204,16 @@ def _clear_strict(dev: Dev, item: str, http: HttpRequest) -> Any:
     return _strict(dev, item, http)
 
 
+def _tasks(dev: Dev, item: str, http: HttpRequest) -> Any:
+    _no_item(item, http)
+    return {"tasks": [run.to_dict() for run in dev.hub.runs.list()]}
+
+
+def _cancel_task(dev: Dev, item: str, http: HttpRequest) -> Any:  # noqa: ARG001
+    dev.hub.runs.cancel(item)
+    return {"success": True}
+
+
 def _parity(dev: Dev, item: str, http: HttpRequest) -> Any:
     _no_item(item, http)
     return {"routes": dev.parity()}
@@ -231,5 +241,7 @@ _ROUTES: Mapping[tuple[str, str], Handler] = {
     ("GET", "strict"): _strict,
     ("POST", "strict"): _set_strict,
     ("DELETE", "strict"): _clear_strict,
+    ("GET", "tasks"): _tasks,
+    ("DELETE", "tasks"): _cancel_task,
     ("GET", "parity"): _parity,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 from ..errors import BadRequest
@@ -11,10 +12,21 @@ from .inprocess import InProcessExecutor
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoints
 
-__all__ = ["Executor", "GraphData", "Limits", "Task", "TaskResult", "executor_names", "get_executor"]
+__all__ = [
+    "Executor",
+    "GraphData",
+    "Limits",
+    "Task",
+    "TaskResult",
+    "executor_names",
+    "get_executor",
+    "isolating",
+    "shared_executor",
+]
 
 ENTRY_POINTS = "graphistry_core.executors"
-_BUILT_IN = {"inprocess": InProcessExecutor}
+_BUILT_IN = ("inprocess", "isolated", "spawned")
+_shared: dict[str, Executor] = {}
 
 
 def executor_names() -> list[str]:
@@ -28,19 +40,42 @@ def _entry_points() -> EntryPoints:
     return entry_points(group=ENTRY_POINTS)
 
 
-def get_executor(executor: str | Executor | Any) -> Executor:
+def isolating() -> str:
+    """Return the name of the executor that gives every task a process of its own: the best one of this platform."""
+    return "isolated" if sys.platform == "linux" else "spawned"
+
+
+def shared_executor(executor: str | Executor | Any) -> Executor:
+    """Return an executor as :func:`get_executor` does, the same one each time; its processes end with this one."""
+    if not isinstance(executor, str):
+        return get_executor(executor)
+    if executor not in _shared:
+        _shared[executor] = get_executor(executor)
+    return _shared[executor]
+
+
+def get_executor(executor: str | Executor | Any, **options: Any) -> Executor:
     """Return an executor by name ('auto' is in-process), or the instance that was given.
 
     Names come from this package and from entry points of the group ``graphistry_core.executors``, each naming a
-    callable without arguments that returns an Executor. Raises BadRequest for an unknown name.
+    callable without arguments that returns an Executor. ``options`` (``concurrency``, ``queue``, for 'isolated'
+    ``preload``) are for executors with processes of their own. Raises BadRequest for an unknown name.
     """
     if not isinstance(executor, str):
         if callable(getattr(executor, "run", None)):
             return executor
         raise BadRequest(f"executor={executor!r} is neither a name nor an object with a run() method.")
     name = "inprocess" if executor == "auto" else executor
-    if name in _BUILT_IN:
-        return _BUILT_IN[name]()
+    if name == "inprocess":
+        return InProcessExecutor()
+    if name == "isolated":
+        from .isolated import IsolatedExecutor
+
+        return IsolatedExecutor(**options)
+    if name == "spawned":
+        from .spawned import SpawnedExecutor
+
+        return SpawnedExecutor(**options)
     for point in _entry_points():
         if point.name == name:
             return point.load()()  # type: ignore[no-any-return]

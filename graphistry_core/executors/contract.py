@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
 from .. import frames
@@ -21,12 +22,18 @@ PLOTTABLES = ("core", "pygraphistry")
 
 @dataclass(frozen=True)
 class Limits:
-    """What a run may use; None is no limit. Sizes in MiB (1 MiB = 2**20 bytes), time in seconds."""
+    """What a run may use. Sizes in MiB (1 MiB = 2**20 bytes), time in seconds.
+
+    ``memory_mb`` is what a task may take beyond the tables, ``scratch_mb`` what its files may take on disk. None is the
+    executor's default: no limit in this process, 60 s, 4096 MiB and 1024 MiB in one of its own. ``float("inf")`` is
+    none anywhere.
+    """
 
     timeout_s: float | None = None
     memory_mb: int | None = None
     output_mb: float = 1.0
     result_mb: float = 256.0
+    scratch_mb: int | None = None
 
     @property
     def needs_isolation(self) -> bool:
@@ -68,9 +75,13 @@ class Task:
             )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class GraphData:
-    """A graph as Arrow tables and bindings (by bind() keyword): what a task's ``g`` is built from."""
+    """A graph as Arrow tables and bindings (by bind() keyword): what a task's ``g`` is built from.
+
+    ``files``: where tables lie as Arrow files in the resting shape, for those that do. ``for_one_task``: this process
+    is a fork that ends after one task, so that what is inside its frames' cells need not be protected from it.
+    """
 
     edges: pa.Table | None = None
     nodes: pa.Table | None = None
@@ -78,6 +89,8 @@ class GraphData:
     dataset_id: str | None = None
     name: str | None = None
     description: str | None = None
+    files: Mapping[str, Path] = field(default_factory=dict, repr=False)
+    for_one_task: bool = False
 
     @classmethod
     def of(cls, g: Any) -> GraphData:
@@ -95,7 +108,7 @@ class GraphData:
             for which in ("edges", "nodes")
         }
         ids = {name: getattr(g, f"_{name}", None) for name in ("dataset_id", "name", "description")}
-        return cls(tables["edges"], tables["nodes"], bindings, **ids)
+        return cls(tables["edges"], tables["nodes"], bindings, ids["dataset_id"], ids["name"], ids["description"])
 
     @cached_property
     def _pandas(self) -> dict[str, Any]:
@@ -113,7 +126,8 @@ class GraphData:
         if engine != "pandas":
             return frames.to_engine(table, engine)
         base = self._pandas[which]
-        return base.copy(deep=lasting or not frames.copies_on_write())
+        own = base.copy(deep=lasting or not frames.copies_on_write())
+        return own if self.for_one_task else frames.with_own_cells(own, table)
 
     def plottable(self, engine: str, kind: str = "core", *, lasting: bool = False) -> Any:
         """Build the ``g`` of a task: ours (``'core'``), or PyGraphistry's own (``'pygraphistry'``)."""
@@ -169,8 +183,19 @@ class Executor(Protocol):
 
     name: str
 
-    def run(self, task: Task, graph: GraphData, limits: Limits, echo: TextIO | None = None) -> TaskResult:
-        """Run the task; what it prints goes to ``echo`` as it comes (when given) and into the result's logs."""
+    def run(
+        self,
+        task: Task,
+        graph: GraphData,
+        limits: Limits,
+        echo: TextIO | None = None,
+        cancelled: Callable[[], bool] | None = None,
+    ) -> TaskResult:
+        """Run the task; what it prints goes to ``echo`` as it comes (when given) and into the result's logs.
+
+        ``cancelled`` is asked now and then whether nobody wants the result any more; an executor that can end a task
+        then does.
+        """
 
     def close(self) -> None:
         """Release processes; running tasks end."""

@@ -6,7 +6,7 @@ import contextlib
 import threading
 import time
 import traceback as tb
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import groupby
 from pathlib import Path
 from typing import Any, TextIO
@@ -26,12 +26,19 @@ class InProcessExecutor:
 
     name = "inprocess"
 
-    def run(self, task: Task, graph: GraphData, limits: Limits, echo: TextIO | None = None) -> TaskResult:
+    def run(
+        self,
+        task: Task,
+        graph: GraphData,
+        limits: Limits,
+        echo: TextIO | None = None,
+        cancelled: Callable[[], bool] | None = None,
+    ) -> TaskResult:
         """See :class:`Executor`. Raises BadRequest for a time or memory limit, which cannot be enforced here."""
         if limits.needs_isolation:
             raise BadRequest(
-                "A time or memory limit needs the task to run in a process of its own, and no executor of this version "
-                "does that yet; without the limit the task runs in this process."
+                "A time or memory limit needs the task to run in a process of its own: use executor='isolated' (Linux) "
+                "or 'spawned', or leave the limit out."
             )
         start = time.perf_counter()
         if task.function is not None:

@@ -52,6 +52,11 @@ class TaskOutput:
         with self._lock:
             self._add(f"[graphistry-core] {text}\n")
 
+    def add(self, text: str) -> None:
+        """Add lines of our own that are marked already; never dropped."""
+        with self._lock:
+            self._add(text)
+
     def _add(self, text: str) -> None:
         self._parts.append(text)
         if self._echo is not None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..engines import resolve
 from ..errors import BadRequest, InvalidTask
-from . import get_executor
+from . import isolating, shared_executor
 from .contract import GraphData, Limits, Task, TaskResult
 from .result import decode
 from .task import source_of
@@ -40,7 +40,9 @@ def run_task(
     ``direct=True`` calls the live function, for breakpoints. It no longer checks that the source is self-contained,
     that the task can run in a fresh module, or that its value can travel: the value comes back as it is.
 
-    ``timeout_s`` (seconds) and ``memory_mb`` (MiB) need an executor that can enforce them; BadRequest otherwise.
+    ``executor``: 'inprocess' (the default), 'isolated' (Linux) or 'spawned', where every task has a process of its
+    own. ``timeout_s`` (seconds) and ``memory_mb`` (MiB) choose one of these, and are a BadRequest where neither can
+    enforce them. Ctrl-C ends the task.
     Raises InvalidTask, TaskFailed, ResultNotSerializable and the other TaskError subclasses.
     """
     result = run_encoded(
@@ -81,4 +83,6 @@ def run_encoded(
     source = "" if live is not None else source_of(task)
     spec = Task(source, resolve(engine), function=live, **options)
     limits = Limits(timeout_s=timeout_s, memory_mb=memory_mb)
-    return get_executor(executor).run(spec, GraphData.of(g), limits, echo=sys.stderr).unwrap()
+    if executor == "auto" and limits.needs_isolation and not direct:
+        executor = isolating()
+    return shared_executor(executor).run(spec, GraphData.of(g), limits, echo=sys.stderr).unwrap()

@@ -27,6 +27,7 @@ from .datasets import DatasetOperations
 from .directory import User
 from .intake import MAX_UPLOAD_BYTES
 from .records import checked_url
+from .runs import Runs
 from .sso import Sso
 from .store import Store
 from .visits import Visits
@@ -40,7 +41,8 @@ class Hub(DatasetOperations):
 
     ``data_dir``: where everything is kept; a temporary directory, removed at the end, when None. ``users`` (name to
     password, or to a :class:`User`) makes it strict; by default everybody is let in. ``flags`` are feature flags.
-    ``executor`` runs the tasks. ``plottable`` is what tasks get as ``g``: 'core' or 'pygraphistry'. Safe to call from
+    ``executor`` runs the tasks, within ``limits``; ``executor_options`` are for one that is named (``concurrency``,
+    ``queue``, ``preload``). ``plottable`` is what tasks get as ``g``: 'core' or 'pygraphistry'. Safe to call from
     many threads; no lock is held while a task runs. An upload of more than ``max_upload_bytes`` is refused, also when
     it only gets there by being decompressed. ``external_url``: how others reach this server, for the links it gives.
     """
@@ -52,13 +54,15 @@ class Hub(DatasetOperations):
         users: Mapping[str, str | User] | None = None,
         flags: Mapping[str, bool] | None = None,
         executor: Any = "auto",
+        executor_options: Mapping[str, Any] | None = None,
         plottable: str = "core",
         limits: Limits | None = None,
         clock: Clock | None = None,
         max_upload_bytes: int = MAX_UPLOAD_BYTES,
         external_url: str | None = None,
     ) -> None:
-        self.executor = get_executor(executor)
+        self._owns_executor = isinstance(executor, str)
+        self.executor = get_executor(executor, **executor_options or {})
         self.limits = limits or Limits()
         self._plottable = plottable
         self.store = Store(data_dir, max_upload_bytes)
@@ -68,10 +72,16 @@ class Hub(DatasetOperations):
         self.sso = Sso(self.accounts)
         self._graphs: OrderedDict[tuple[str, str | None, str | None], GraphData] = OrderedDict()
         self._graphs_lock = threading.Lock()
+        self.runs = Runs()
+        self._asking = threading.local()  # about the request that this thread carries out
         self.task_watchers: list[Callable[[Task, TaskResult], None]] = []  # told of every run, in its request's thread
 
-    def call(self, request: wire.Request[wire.A], auth: Auth) -> wire.A:
-        """Carry out one operation for whoever ``auth`` says; raise a GraphistryError."""
+    def call(self, request: wire.Request[wire.A], auth: Auth, gone: Callable[[], bool] | None = None) -> wire.A:
+        """Carry out one operation for whoever ``auth`` says; raise a GraphistryError.
+
+        ``gone`` tells whether the caller has gone away: a task that runs for him is then ended.
+        """
+        self._asking.gone = gone
         handler = getattr(self, request.operation)
         if request.auth == "none":
             answer = handler(request)
@@ -101,8 +111,12 @@ class Hub(DatasetOperations):
             self._graphs.clear()
 
     def close(self) -> None:
-        """End running tasks and close the store; a temporary directory is removed."""
-        self.executor.close()
+        """End running tasks and close the store; a temporary directory is removed.
+
+        An executor that was given as an instance is its owner's to close.
+        """
+        if self._owns_executor:
+            self.executor.close()
         self._graphs.clear()
         self.store.close()
 
@@ -191,7 +205,9 @@ class Hub(DatasetOperations):
         return dataset_id
 
     def _run(self, task: Task, dataset: sqlite3.Row, caller: Caller) -> TaskResult:
-        result = self.executor.run(task, self._graph(dataset), self.limits)
+        with self.runs.entered(task.run_id, caller.username, dataset["id"]) as run:
+            cancelled = run.cancelled_or(getattr(self._asking, "gone", None))
+            result = self.executor.run(task, self._graph(dataset), self.limits, cancelled=cancelled)
         for watcher in self.task_watchers:
             watcher(task, result)
         outcome = "ok" if result.error is None else result.error.code
@@ -218,6 +234,7 @@ class Hub(DatasetOperations):
             row["id"],
             create.body.get("name"),
             create.body.get("description"),
+            {w: self.store.path_of(row[w]) for w in ("edges", "nodes") if row[w] is not None},
         )
         with self._graphs_lock:
             graph = self._graphs.setdefault(key, graph)

@@ -270,6 +270,10 @@ class Store:
                     db.execute("DELETE FROM tables WHERE id = ?", (table_id,))
                     self._remove(table_id)
 
+    def path_of(self, table_id: str) -> Path:
+        """Return where a stored table lies."""
+        return self._path(table_id)
+
     def _path(self, table_id: str) -> Path:
         return self.root / "tables" / f"{table_id}.arrow"
 

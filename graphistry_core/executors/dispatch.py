@@ -1,0 +1,507 @@
+"""What executors with processes of their own share: the queue, one run from job to answer, and what ends it early.
+
+May import errors, the contract, channel, logs and processes.
+"""
+
+from __future__ import annotations
+
+import codecs
+import contextlib
+import os
+import secrets
+import select
+import selectors
+import shutil
+import signal
+import socket
+import tempfile
+import threading
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, TextIO
+
+from ..errors import (
+    BadRequest,
+    QueueFull,
+    TaskCancelled,
+    TaskCrashed,
+    TaskError,
+    TaskFailed,
+    TaskOutOfMemory,
+    TaskTimeout,
+    from_body,
+    warn_user,
+)
+from . import processes
+from .channel import BrokenChannel, Message, receive, send
+from .contract import GraphData, Limits, Task, TaskResult
+from .inprocess import InProcessExecutor
+from .logs import TaskOutput
+
+DEFAULTS = Limits(timeout_s=60.0, memory_mb=4096, scratch_mb=1024)
+QUEUE = 64
+_LOOK_S = 0.03  # how often a run that can be cancelled looks whether it was
+_BEGIN_S = 120.0  # for a worker to come to life: libraries to import, tables to map
+_END_S = 10.0
+_READ = 1 << 16
+
+
+def with_defaults(limits: Limits) -> Limits:
+    """Return limits with the defaults of a process of its own where none was given; infinite ones are none."""
+    if not processes.LINUX:
+        if limits.memory_mb is not None:
+            raise BadRequest("A memory limit cannot be enforced on this platform: leave memory_mb out, or use Linux.")
+        _warn_once()
+    chosen: dict[str, Any] = {}
+    for name in ("timeout_s", "memory_mb", "scratch_mb"):
+        value = getattr(limits, name)
+        value = getattr(DEFAULTS, name) if value is None else value
+        chosen[name] = None if value == float("inf") else value
+    return replace(limits, **chosen)
+
+
+_warned = threading.Event()
+
+
+def _warn_once() -> None:
+    if not _warned.is_set():
+        _warned.set()
+        warn_user("Memory limits of tasks cannot be enforced on this platform; time limits are.")
+
+
+class Slots:
+    """How many tasks run at once, and how many may wait for one to end."""
+
+    def __init__(self, concurrency: int, queue: int) -> None:
+        self.concurrency, self.queue = concurrency, queue
+        self._changed = threading.Condition()
+        self.running = self.waiting = 0
+        self.closed = False
+
+    def take(self, cancelled: Callable[[], bool] | None) -> None:
+        """Wait for a slot; raise QueueFull, or TaskCancelled."""
+        with self._changed:
+            if self.running >= self.concurrency and self.waiting >= self.queue:
+                raise QueueFull(
+                    f"{self.running} tasks are running and {self.waiting} are waiting, which is all that this server "
+                    "takes: try again later.",
+                    retry_after_s=1,
+                )
+            self.waiting += 1
+            try:
+                while self.running >= self.concurrency and not self.closed:
+                    self._changed.wait(None if cancelled is None else _LOOK_S)
+                    if cancelled is not None and cancelled():
+                        raise TaskCancelled("The task was cancelled while it waited for others to end.")
+            finally:
+                self.waiting -= 1
+            self.running += 1
+
+    def give_back(self) -> None:
+        """Let the next one run."""
+        with self._changed:
+            self.running -= 1
+            self._changed.notify()
+
+    def close(self) -> None:
+        """Let all who wait go on, to find that nothing runs any more."""
+        with self._changed:
+            self.closed = True
+            self._changed.notify_all()
+
+
+@dataclass
+class Runner:
+    """The server's ends of a worker and of its supervisor."""
+
+    control: socket.socket
+    jobs: socket.socket
+    logs: int
+    zygote: Any = None
+    graphs: list[str] = field(default_factory=list)  # keys of the graphs that a lasting worker has open
+
+    def end(self) -> None:
+        """Have the worker killed, with everything below it."""
+        with contextlib.suppress(OSError):
+            send(self.control, Message({"end": True}))
+
+    def close(self) -> None:
+        """Let go; the supervisor ends what is left."""
+        self.control.close()
+        self.jobs.close()
+        with contextlib.suppress(OSError):
+            os.close(self.logs)
+
+
+def make_runner() -> tuple[Runner, list[int]]:
+    """Return a runner, and the descriptors for its other side: control, jobs, output. The caller closes these."""
+    control, their_control = socket.socketpair()
+    jobs, their_jobs = socket.socketpair()
+    logs, output = os.pipe()
+    os.set_blocking(logs, False)
+    return Runner(control, jobs, logs), [their_control.detach(), their_jobs.detach(), output]
+
+
+class ProcessExecutor(ABC):
+    """Runs each task in a worker process, within limits, and leaves nothing of it behind.
+
+    ``concurrency`` tasks run at once (the number of cores unless given), ``queue`` more wait, and further ones are
+    refused with QueueFull. Limits that are not given are those of ``DEFAULTS``.
+    """
+
+    name = ""
+
+    def __init__(self, *, concurrency: int | None = None, queue: int = QUEUE) -> None:
+        self._cores = os.cpu_count() or 1
+        self.slots = Slots(concurrency or self._cores, queue)
+        self._lock = threading.Lock()
+        self._active: dict[str, Runner] = {}
+        self._attendant: _Attendant | None = None
+        self._closed = False
+
+    def run(
+        self,
+        task: Task,
+        graph: GraphData,
+        limits: Limits,
+        echo: TextIO | None = None,
+        cancelled: Callable[[], bool] | None = None,
+    ) -> TaskResult:
+        """See :class:`Executor`. Raises QueueFull, and BadRequest for a limit that cannot be enforced here."""
+        if task.function is not None:
+            return InProcessExecutor().run(task, graph, limits, echo)
+        limits = with_defaults(limits)
+        output, started = TaskOutput(limits.output_mb, echo), time.perf_counter()
+        self.slots.take(cancelled)
+        runner: Runner | None = None
+        healthy = False
+        try:
+            runner = self._take(task, graph)
+            self._enter(task.run_id, runner)
+            answer = _Run(runner, task, limits, output, cancelled).attend(self._job(task, graph, limits, runner))
+            healthy = True
+        except TaskError as e:
+            took = time.perf_counter() - started
+            about = {"logs": output.text, "run_id": task.run_id, "limits": about_limits(limits), "duration_s": took}
+            return TaskResult(task.run_id, logs=output.text, duration_s=took, error=e.with_details(**about))
+        finally:
+            self._leave(task.run_id, runner, healthy=healthy)
+        return self._result(task, limits, answer, output, time.perf_counter() - started)
+
+    def _result(self, task: Task, limits: Limits, answer: Message, output: TaskOutput, took: float) -> TaskResult:
+        header = answer.header
+        if header.get("notes"):
+            output.add(header["notes"])
+        error = None
+        if "error" in header:
+            said = header["error"]
+            found = from_body(400, {"code": said["code"], "error": said["message"], **said["details"]}, "")
+            if not isinstance(found, TaskError):
+                found = TaskFailed(found.message)
+            about = {"logs": output.text, "run_id": task.run_id, "limits": about_limits(limits), "duration_s": took}
+            error = found.with_details(**about)
+        return TaskResult(task.run_id, answer.payload, header.get("type", ""), None, output.text, took, error)
+
+    def _job(self, task: Task, graph: GraphData, limits: Limits, runner: Runner) -> Message:
+        """Return the message that begins a run, but for its word and scratch directory."""
+        fields = {name: value for name, value in vars(task).items() if name not in ("source", "function")}
+        fields["export_options"] = dict(task.export_options)
+        header: dict[str, Any] = {
+            "task": fields,
+            "limits": asdict(limits),
+            "memory": None if limits.memory_mb is None else int(limits.memory_mb) << 20,
+            "scratch_limit": None if limits.scratch_mb is None else int(limits.scratch_mb) << 20,
+            "threads": max(1, self._cores // max(self.slots.running, 1)),
+        }
+        return Message(header, task.source.encode("utf-8", "surrogatepass"))
+
+    @abstractmethod
+    def _take(self, task: Task, graph: GraphData) -> Runner:
+        """Return a worker that waits for a job."""
+
+    def _put_back(self, runner: Runner) -> bool:
+        """Keep a worker that is done for another task, or return False."""
+        return False
+
+    def _enter(self, run_id: str, runner: Runner) -> None:
+        with self._lock:
+            if self._closed:
+                raise TaskCancelled("The server is stopping.")
+            self._active[run_id] = runner
+
+    def _leave(self, run_id: str, runner: Runner | None, *, healthy: bool) -> None:
+        with self._lock:
+            self._active.pop(run_id, None)
+        if runner is None or (healthy and self._put_back(runner)):
+            self.slots.give_back()
+            return
+        if not healthy:
+            runner.end()
+        if self._closed:
+            runner.close()
+            self.slots.give_back()
+        else:
+            self._attend().see_off(runner, self.slots.give_back)
+
+    def _attend(self) -> _Attendant:
+        with self._lock:
+            if self._attendant is None:
+                self._attendant = _Attendant(self._tidy)
+            return self._attendant
+
+    def _tidy(self) -> None:
+        """Let go of what was not used for long; called every few seconds."""
+        return
+
+    def close(self) -> None:
+        """End running tasks and all processes."""
+        with self._lock:
+            self._closed = True
+            active, attendant = list(self._active.values()), self._attendant
+        self.slots.close()
+        for runner in active:
+            runner.end()
+        deadline = time.monotonic() + _END_S
+        while self._active and time.monotonic() < deadline:
+            time.sleep(0.005)
+        if attendant is not None:
+            attendant.close()
+
+
+def about_limits(limits: Limits) -> dict[str, Any]:
+    """Return limits as an error shows them."""
+    return {name: value for name, value in asdict(limits).items() if value is not None}
+
+
+class _Run:
+    """One run: sends the job, passes on what is printed, and waits for the answer or a reason to end it."""
+
+    def __init__(
+        self,
+        runner: Runner,
+        task: Task,
+        limits: Limits,
+        output: TaskOutput,
+        cancelled: Callable[[], bool] | None,
+    ) -> None:
+        self._runner, self._task, self._limits, self._output, self._cancelled = runner, task, limits, output, cancelled
+        self._text = codecs.getincrementaldecoder("utf-8")("replace")
+        self._word = secrets.token_bytes(16)
+        self._deadline = time.monotonic() + _BEGIN_S
+        self._began = False
+
+    def attend(self, job: Message) -> Message:
+        """Return the worker's answer; raise the TaskError that stands for its absence."""
+        scratch = tempfile.mkdtemp(prefix="graphistry-task-")
+        limits = {name: job.header[name] for name in ("memory", "scratch_limit")}
+        try:
+            try:
+                send(self._runner.control, Message({"begin": {**limits, "scratch": scratch}}))
+                send(self._runner.jobs, replace_header(job, word=self._word.hex(), scratch=scratch))
+            except OSError as e:
+                raise self._without_answer() from e
+            finally:
+                for fd in job.fds:
+                    os.close(fd)
+            return self._wait()
+        except BaseException:
+            self._end()
+            raise
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+
+    def _wait(self) -> Message:
+        runner = self._runner
+        poll = select.poll()
+        for source in (runner.jobs, runner.control, runner.logs):
+            poll.register(source, select.POLLIN)
+        while True:
+            left = self._deadline - time.monotonic()
+            wait = left if self._cancelled is None else min(left, _LOOK_S)
+            ready = {fd for fd, _ in poll.poll(max(wait, 0) * 1000 + 1)}
+            if runner.logs in ready and not self._pass_on():
+                poll.unregister(runner.logs)
+            if runner.jobs.fileno() in ready:
+                answer = self._receive()
+                if answer is not None:
+                    return answer
+            elif runner.control.fileno() in ready:
+                raise self._without_answer()
+            if time.monotonic() >= self._deadline:
+                raise self._too_late()
+            if self._cancelled is not None and self._cancelled():
+                raise TaskCancelled("The task was cancelled.")
+
+    def _receive(self) -> Message | None:
+        """Return the answer if what comes is it; note the beginning."""
+        self._runner.jobs.settimeout(max(self._deadline - time.monotonic(), 1.0))
+        try:
+            message = receive(self._runner.jobs, self._word)
+        except BrokenChannel as e:
+            raise TaskCrashed("The task wrote to a descriptor that is not its own, and was ended.") from e
+        if message is None:
+            raise self._without_answer()
+        if "began" in message.header:
+            self._began = True
+            limit = self._limits.timeout_s
+            self._deadline = float("inf") if limit is None else time.monotonic() + limit
+            self._deadline = min(self._deadline, time.monotonic() + 10**6)  # what poll can wait
+            return None
+        for fd in message.fds:
+            message.payload = _content(fd, int(message.header.get("size", 0)))
+        while self._pass_on():
+            pass
+        return message
+
+    def _pass_on(self) -> bool:
+        """Read what was printed; return whether there was something."""
+        try:
+            data = os.read(self._runner.logs, _READ)
+        except BlockingIOError:
+            return False
+        except OSError:
+            data = b""
+        text = self._text.decode(data, final=not data)
+        if text:
+            self._output.write(text)
+        return bool(data)
+
+    def _too_late(self) -> TaskError:
+        if not self._began:
+            return TaskCrashed(f"The worker did not come to life within {_BEGIN_S:g} s.")
+        return TaskTimeout(
+            f"The task was ended after {self._limits.timeout_s:g} s, its time limit: make it do less, or raise the "
+            "limit (timeout_s, serve --task-timeout)."
+        )
+
+    def _without_answer(self) -> TaskError:
+        """Return the error for a worker that ended before it answered."""
+        report = self._report()
+        while self._pass_on():
+            pass
+        reason = report.get("reason")
+        if reason == "memory":
+            return TaskOutOfMemory(
+                f"The task was ended because it used more than {self._limits.memory_mb} MiB of memory, its limit: load "
+                "less at a time, or raise the limit (memory_mb, serve --task-memory)."
+            )
+        if reason == "scratch":
+            return TaskFailed(
+                f"The task was ended because its files took more than {self._limits.scratch_mb} MiB, the limit of its "
+                "scratch directory."
+            )
+        if reason == "told":
+            return TaskCancelled("The task was ended because the server is stopping.")
+        if reason == "orphaned" or not report:
+            return TaskCrashed(
+                "The process that holds the task's dataset was killed, and the task with it: run it again."
+            )
+        if "signal" in report:
+            number = report["signal"]
+            name = signal.Signals(number).name if number in set(signal.Signals) else "unknown"
+            hint = _HINTS.get(number, "")
+            return TaskCrashed(
+                f"The task's process was killed by signal {number} ({name}) and gave no result. {hint}".rstrip()
+            )
+        return TaskCrashed(
+            f"The task's process ended itself with exit code {report.get('exit')} and gave no result: return a value "
+            "instead of calling os._exit()."
+        )
+
+    def _report(self) -> dict[str, Any]:
+        """Wait for the supervisor's last word."""
+        self._runner.control.settimeout(_END_S)
+        try:
+            while True:
+                message = receive(self._runner.control)
+                if message is None or "exit" in message.header or "signal" in message.header:
+                    return {} if message is None else message.header
+        except BrokenChannel:
+            return {}
+
+    def _end(self) -> None:
+        """Have everything killed, and wait until it is."""
+        self._runner.end()
+        self._report()
+
+
+_HINTS = {
+    int(signal.SIGSEGV): "A library, or ctypes, used memory that is not its own; the logs say where.",
+    int(signal.SIGKILL): "The system may have run out of memory.",
+}
+
+
+def replace_header(message: Message, **values: Any) -> Message:
+    """Return a message with more in its header."""
+    return Message({**message.header, **values}, message.payload, message.fds)
+
+
+def _content(fd: int, size: int) -> bytes:
+    """Read a result; not mapped, since its writer could still cut it off."""
+    try:
+        return os.pread(fd, size, 0)
+    finally:
+        os.close(fd)
+
+
+class _Attendant(threading.Thread):
+    """Waits for the supervisors of finished runs, one thread for all, and gives their slots back."""
+
+    def __init__(self, tidy: Callable[[], None], every_s: float = 5.0) -> None:
+        super().__init__(name="graphistry-attendant", daemon=True)
+        self._tidy, self._every_s = tidy, every_s
+        self._new: list[tuple[Runner, Callable[[], None]]] = []
+        self._wake, self._woken = socket.socketpair()
+        self._stopping = False
+        self.start()
+
+    def see_off(self, runner: Runner, then: Callable[[], None]) -> None:
+        """Wait for the end of a worker in the background, then call back."""
+        self._new.append((runner, then))
+        with contextlib.suppress(OSError):
+            self._woken.send(b"x")
+
+    def run(self) -> None:
+        """Wait for whoever ends first."""
+        selector = selectors.DefaultSelector()
+        selector.register(self._wake, selectors.EVENT_READ)
+        looked = time.monotonic()
+        while not (self._stopping and len(selector.get_map()) == 1 and not self._new):
+            for key, _ in selector.select(self._every_s if not self._stopping else 0.2):
+                if key.fileobj is self._wake:
+                    self._wake.recv(4096)
+                    continue
+                runner, then, deadline = key.data
+                if not _is_over(runner) and time.monotonic() < deadline:
+                    continue
+                selector.unregister(key.fileobj)
+                runner.close()
+                then()
+            while self._new:
+                runner, then = self._new.pop(0)
+                selector.register(runner.control, selectors.EVENT_READ, (runner, then, time.monotonic() + _END_S))
+            if time.monotonic() - looked > self._every_s:
+                looked = time.monotonic()
+                self._tidy()
+        selector.close()
+        self._wake.close()
+        self._woken.close()
+
+    def close(self) -> None:
+        """Stop once all who are waited for are gone."""
+        self._stopping = True
+        with contextlib.suppress(OSError):
+            self._woken.send(b"x")
+        if threading.current_thread() is not self:
+            self.join(_END_S)
+
+
+def _is_over(runner: Runner) -> bool:
+    try:
+        runner.control.settimeout(1.0)
+        message = receive(runner.control)
+    except BrokenChannel:
+        return True
+    return message is None or "exit" in message.header or "signal" in message.header

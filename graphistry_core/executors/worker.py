@@ -1,0 +1,201 @@
+"""The process that runs tasks: it takes jobs from a socket and answers each with a result or an error.
+
+Its stdout and stderr are one pipe to the server, its stdin is at its end, and it has no other descriptor but the
+socket. May import the executors, frames and errors; pandas comes with the first graph.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import io
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from .. import frames
+from ..errors import TaskError, TaskFailed, TaskOutOfMemory
+from . import processes
+from .channel import BrokenChannel, Message, receive, send
+from .contract import GraphData, Limits, Task
+from .inprocess import execute
+from .logs import TaskOutput
+
+_INLINE = 1 << 16  # bytes of a result up to which it goes through the socket
+_THREADS = ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+
+
+def graph_of(header: Mapping[str, Any], fds: Mapping[str, int]) -> GraphData:
+    """Map the tables behind descriptors; a dataset's other properties are in the header."""
+    tables = {which: frames.map_arrow(Path(_path_of(fd))) for which, fd in fds.items()}
+    for fd in fds.values():
+        os.close(fd)
+    names = (header["dataset_id"], header["name"], header["description"])
+    return GraphData(tables.get("edges"), tables.get("nodes"), header["bindings"], *names)
+
+
+def _path_of(fd: int) -> str:
+    return f"/proc/self/fd/{fd}" if processes.LINUX else f"/dev/fd/{fd}"
+
+
+def settle(jobs: socket.socket, output: int) -> None:
+    """Make this process a worker: standard streams, descriptors, signals, randomness, garbage."""
+    empty = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(empty, 0)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    processes.close_others({jobs.fileno()})
+    processes.gain_nothing()
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    for name, fd in (("stdin", 0), ("stdout", 1), ("stderr", 2)):
+        raw: Any = io.FileIO(fd, "wb" if fd else "rb", closefd=False)
+        if fd == 0:
+            raw = io.BufferedReader(raw)
+        # Unbuffered: what a child process of the task says comes in its place.
+        stream = io.TextIOWrapper(raw, "utf-8", "backslashreplace", write_through=fd > 0)
+        setattr(sys, name, stream)
+        setattr(sys, f"__{name}__", stream)
+    import faulthandler
+    import random
+
+    faulthandler.enable()
+    random.seed()
+    if "numpy" in sys.modules:
+        sys.modules["numpy"].random.seed()
+
+
+def take_job(jobs: socket.socket) -> Message | None:
+    """Wait for a job; None where the server has no more."""
+    try:
+        return receive(jobs)
+    except BrokenChannel:
+        return None
+
+
+def do_job(jobs: socket.socket, job: Message, graph: GraphData) -> None:
+    """Run the task of a job and answer with what becomes of it."""
+    header = job.header
+    word = bytes.fromhex(header["word"])
+    send(jobs, Message({"began": True}), word)
+    limits = Limits(**header["limits"])
+    task = Task(job.payload.decode("utf-8", "surrogatepass"), **header["task"])
+    notes = TaskOutput(1.0)
+    started = time.perf_counter()
+    with _limited(header, task.engine):
+        try:
+            body, kind = execute(task, graph, limits, notes)
+            answer: dict[str, Any] = {"type": kind}
+        except TaskError as e:
+            error = _as_out_of_memory(e)
+            body, answer = b"", {"error": {"code": error.code, "message": error.message, "details": error.details}}
+        except BaseException as e:  # noqa: BLE001 - a KeyboardInterrupt that the task raised itself
+            body, answer = b"", _unknown(e)
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(BaseException):
+                stream.flush()
+    answer |= {"notes": notes.text, "duration_s": time.perf_counter() - started}
+    if len(body) <= _INLINE:
+        send(jobs, Message(answer, body), word)
+    else:
+        fd = _shared(body)
+        send(jobs, Message({**answer, "size": len(body)}, fds=[fd]), word)
+        os.close(fd)
+
+
+def _unknown(e: BaseException) -> dict[str, Any]:
+    failed = TaskFailed(f"{type(e).__name__}: the task interrupted itself.")
+    return {"error": {"code": failed.code, "message": failed.message, "details": failed.details}}
+
+
+def _as_out_of_memory(e: TaskError) -> TaskError:
+    if isinstance(e, TaskFailed) and e.details.get("type") in ("MemoryError", "_ArrayMemoryError", "ArrowMemoryError"):
+        return TaskOutOfMemory(e.message, **e.details)
+    return e
+
+
+def _shared(body: bytes) -> int:
+    """Return a descriptor of a file without a name that holds a result."""
+    if hasattr(os, "memfd_create"):
+        fd = os.memfd_create("graphistry-result")
+    else:
+        import tempfile
+
+        fd, path = tempfile.mkstemp()
+        os.unlink(path)
+    view = memoryview(body)
+    while view:
+        view = view[os.write(fd, view) :]
+    return fd
+
+
+@contextlib.contextmanager
+def _limited(header: Mapping[str, Any], engine: str) -> Any:
+    """Give a task its scratch directory, its share of the threads, and what of its limits a process can hold itself."""
+    import resource
+
+    scratch, memory, size = header["scratch"], header["memory"], header["scratch_limit"]
+    environment, directory = dict(os.environ), os.getcwd()
+    os.chdir(scratch)
+    os.environ["TMPDIR"] = scratch
+    share_threads(header["threads"])
+    before = {}
+    if memory is not None and processes.LINUX and engine != "cudf":  # CUDA reserves far more than it uses
+        before[resource.RLIMIT_AS] = _soften(resource.RLIMIT_AS, processes.address_space() + memory)
+    if size is not None:
+        before[resource.RLIMIT_FSIZE] = _soften(resource.RLIMIT_FSIZE, size)
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # an OSError instead
+    try:
+        yield
+    finally:
+        for which, pair in before.items():
+            with contextlib.suppress(ValueError, OSError):
+                resource.setrlimit(which, pair)
+        with contextlib.suppress(OSError):
+            os.chdir(directory)
+        os.environ.clear()
+        os.environ.update(environment)
+
+
+def _soften(which: int, value: int) -> tuple[int, int]:
+    import resource
+
+    soft, hard = resource.getrlimit(which)
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(which, (value if hard == resource.RLIM_INFINITY else min(value, hard), hard))
+    return soft, hard
+
+
+def share_threads(count: int) -> None:
+    """Let the thread pools of a task's libraries have so many threads; none of them has started yet."""
+    for name in _THREADS:
+        os.environ[name] = str(count)
+    if "pyarrow" in sys.modules:
+        sys.modules["pyarrow"].set_cpu_count(count)
+    if "numba" in sys.modules:
+        with contextlib.suppress(Exception):
+            sys.modules["numba"].set_num_threads(min(count, sys.modules["numba"].config.NUMBA_NUM_THREADS))
+
+
+def prepare_libraries(preload: list[str]) -> None:
+    """Import what tasks use, without starting a thread."""
+    import importlib
+
+    import pandas as pd
+
+    sys.modules["pyarrow"].set_cpu_count(1)
+    if not frames.copies_on_write():
+        pd.set_option("mode.copy_on_write", True)
+    for name in preload:
+        with contextlib.suppress(Exception):
+            importlib.import_module(name)
+
+
+def freeze() -> None:
+    """Move everything that is there out of the garbage collector's sight, so that forks share it."""
+    gc.collect()
+    gc.freeze()
