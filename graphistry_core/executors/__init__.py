@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -51,6 +52,7 @@ def shared_executor(executor: str | Executor | Any) -> Executor:
         return get_executor(executor)
     if executor not in _shared:
         _shared[executor] = get_executor(executor)
+        atexit.register(_shared[executor].close)
     return _shared[executor]
 
 

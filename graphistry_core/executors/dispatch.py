@@ -11,15 +11,14 @@ import os
 import secrets
 import select
 import selectors
-import shutil
 import signal
 import socket
-import tempfile
 import threading
 import time
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from typing import Any, TextIO
 
 from ..errors import (
@@ -39,6 +38,7 @@ from .channel import BrokenChannel, Message, receive, send
 from .contract import GraphData, Limits, Task, TaskResult
 from .inprocess import InProcessExecutor
 from .logs import TaskOutput
+from .runner import Runner
 
 DEFAULTS = Limits(timeout_s=60.0, memory_mb=4096, scratch_mb=1024)
 QUEUE = 64
@@ -46,6 +46,8 @@ _LOOK_S = 0.03  # how often a run that can be cancelled looks whether it was
 _BEGIN_S = 120.0  # for a worker to come to life: libraries to import, tables to map
 _END_S = 10.0
 _READ = 1 << 16
+_FOREVER_S = 10.0**6  # what poll can wait
+_TIDY_S = 5.0
 
 
 def with_defaults(limits: Limits) -> Limits:
@@ -112,38 +114,6 @@ class Slots:
             self._changed.notify_all()
 
 
-@dataclass
-class Runner:
-    """The server's ends of a worker and of its supervisor."""
-
-    control: socket.socket
-    jobs: socket.socket
-    logs: int
-    zygote: Any = None
-    graphs: list[str] = field(default_factory=list)  # keys of the graphs that a lasting worker has open
-
-    def end(self) -> None:
-        """Have the worker killed, with everything below it."""
-        with contextlib.suppress(OSError):
-            send(self.control, Message({"end": True}))
-
-    def close(self) -> None:
-        """Let go; the supervisor ends what is left."""
-        self.control.close()
-        self.jobs.close()
-        with contextlib.suppress(OSError):
-            os.close(self.logs)
-
-
-def make_runner() -> tuple[Runner, list[int]]:
-    """Return a runner, and the descriptors for its other side: control, jobs, output. The caller closes these."""
-    control, their_control = socket.socketpair()
-    jobs, their_jobs = socket.socketpair()
-    logs, output = os.pipe()
-    os.set_blocking(logs, False)
-    return Runner(control, jobs, logs), [their_control.detach(), their_jobs.detach(), output]
-
-
 class ProcessExecutor(ABC):
     """Runs each task in a worker process, within limits, and leaves nothing of it behind.
 
@@ -176,18 +146,16 @@ class ProcessExecutor(ABC):
         output, started = TaskOutput(limits.output_mb, echo), time.perf_counter()
         self.slots.take(cancelled)
         runner: Runner | None = None
-        healthy = False
         try:
             runner = self._take(task, graph)
             self._enter(task.run_id, runner)
-            answer = _Run(runner, task, limits, output, cancelled).attend(self._job(task, graph, limits, runner))
-            healthy = True
+            answer = _Run(runner, limits, output, cancelled).attend(self._job(task, graph, limits, runner))
         except TaskError as e:
             took = time.perf_counter() - started
             about = {"logs": output.text, "run_id": task.run_id, "limits": about_limits(limits), "duration_s": took}
             return TaskResult(task.run_id, logs=output.text, duration_s=took, error=e.with_details(**about))
         finally:
-            self._leave(task.run_id, runner, healthy=healthy)
+            self._leave(task.run_id, runner)
         return self._result(task, limits, answer, output, time.perf_counter() - started)
 
     def _result(self, task: Task, limits: Limits, answer: Message, output: TaskOutput, took: float) -> TaskResult:
@@ -205,7 +173,7 @@ class ProcessExecutor(ABC):
         return TaskResult(task.run_id, answer.payload, header.get("type", ""), None, output.text, took, error)
 
     def _job(self, task: Task, graph: GraphData, limits: Limits, runner: Runner) -> Message:
-        """Return the message that begins a run, but for its word and scratch directory."""
+        """Return the message that begins a run, but for its word."""
         fields = {name: value for name, value in vars(task).items() if name not in ("source", "function")}
         fields["export_options"] = dict(task.export_options)
         header: dict[str, Any] = {
@@ -221,9 +189,13 @@ class ProcessExecutor(ABC):
     def _take(self, task: Task, graph: GraphData) -> Runner:
         """Return a worker that waits for a job."""
 
-    def _put_back(self, runner: Runner) -> bool:
-        """Keep a worker that is done for another task, or return False."""
-        return False
+    @abstractmethod
+    def _is_done(self, runner: Runner) -> bool:
+        """Say whether all that a runner's task has left behind is gone; called when its supervisor has said a word."""
+
+    @abstractmethod
+    def _put_back(self, runner: Runner) -> None:
+        """Keep a runner that is done for another task, or close it."""
 
     def _enter(self, run_id: str, runner: Runner) -> None:
         with self._lock:
@@ -231,24 +203,29 @@ class ProcessExecutor(ABC):
                 raise TaskCancelled("The server is stopping.")
             self._active[run_id] = runner
 
-    def _leave(self, run_id: str, runner: Runner | None, *, healthy: bool) -> None:
+    def _leave(self, run_id: str, runner: Runner | None) -> None:
         with self._lock:
             self._active.pop(run_id, None)
-        if runner is None or (healthy and self._put_back(runner)):
+        if runner is None:
             self.slots.give_back()
-            return
-        if not healthy:
-            runner.end()
-        if self._closed:
+        elif self._closed:
             runner.close()
             self.slots.give_back()
         else:
-            self._attend().see_off(runner, self.slots.give_back)
+            self._attend().see_off(runner)
+
+    def _settled(self, runner: Runner) -> None:
+        """A runner's task has left nothing, or the runner is gone: let the next task have its place."""
+        if runner.gone or self._closed:
+            runner.close()
+        else:
+            self._put_back(runner)
+        self.slots.give_back()
 
     def _attend(self) -> _Attendant:
         with self._lock:
             if self._attendant is None:
-                self._attendant = _Attendant(self._tidy)
+                self._attendant = _Attendant(self._is_done, self._settled, self._tidy)
             return self._attendant
 
     def _tidy(self) -> None:
@@ -262,7 +239,7 @@ class ProcessExecutor(ABC):
             active, attendant = list(self._active.values()), self._attendant
         self.slots.close()
         for runner in active:
-            runner.end()
+            runner.tell(end=True)
         deadline = time.monotonic() + _END_S
         while self._active and time.monotonic() < deadline:
             time.sleep(0.005)
@@ -279,14 +256,9 @@ class _Run:
     """One run: sends the job, passes on what is printed, and waits for the answer or a reason to end it."""
 
     def __init__(
-        self,
-        runner: Runner,
-        task: Task,
-        limits: Limits,
-        output: TaskOutput,
-        cancelled: Callable[[], bool] | None,
+        self, runner: Runner, limits: Limits, output: TaskOutput, cancelled: Callable[[], bool] | None
     ) -> None:
-        self._runner, self._task, self._limits, self._output, self._cancelled = runner, task, limits, output, cancelled
+        self._runner, self._limits, self._output, self._cancelled = runner, limits, output, cancelled
         self._text = codecs.getincrementaldecoder("utf-8")("replace")
         self._word = secrets.token_bytes(16)
         self._deadline = time.monotonic() + _BEGIN_S
@@ -294,51 +266,56 @@ class _Run:
 
     def attend(self, job: Message) -> Message:
         """Return the worker's answer; raise the TaskError that stands for its absence."""
-        scratch = tempfile.mkdtemp(prefix="graphistry-task-")
-        limits = {name: job.header[name] for name in ("memory", "scratch_limit")}
         try:
-            try:
-                send(self._runner.control, Message({"begin": {**limits, "scratch": scratch}}))
-                send(self._runner.jobs, replace_header(job, word=self._word.hex(), scratch=scratch))
-            except OSError as e:
-                raise self._without_answer() from e
-            finally:
-                for fd in job.fds:
-                    os.close(fd)
+            self._begin(job)
             return self._wait()
         except BaseException:
-            self._end()
+            # Whatever it was: when the caller hears of it, the task and all that it started are gone.
+            if self._runner.ended is None:
+                self._runner.tell(end=True)
+                self._runner.wait_for_end(_END_S)
             raise
+
+    def _begin(self, job: Message) -> None:
+        try:
+            worker = self._runner.take(self._deadline)
+            limits = {name: job.header[name] for name in ("memory", "scratch_limit")}
+            self._runner.tell(begin=worker.pid, **limits)
+            send(worker.jobs, replace_header(job, word=self._word.hex()))
+        except OSError as e:
+            raise self._without_answer() from e
         finally:
-            shutil.rmtree(scratch, ignore_errors=True)
+            for fd in job.fds:
+                os.close(fd)
 
     def _wait(self) -> Message:
-        runner = self._runner
+        runner, worker = self._runner, self._runner.worker
+        assert worker is not None
         poll = select.poll()
-        for source in (runner.jobs, runner.control, runner.logs):
+        for source in (worker.jobs, runner.control, worker.logs):
             poll.register(source, select.POLLIN)
         while True:
             left = self._deadline - time.monotonic()
             wait = left if self._cancelled is None else min(left, _LOOK_S)
             ready = {fd for fd, _ in poll.poll(max(wait, 0) * 1000 + 1)}
-            if runner.logs in ready and not self._pass_on():
-                poll.unregister(runner.logs)
-            if runner.jobs.fileno() in ready:
-                answer = self._receive()
+            if worker.logs in ready and not self._pass_on():
+                poll.unregister(worker.logs)
+            if worker.jobs.fileno() in ready:
+                answer = self._receive(worker.jobs)
                 if answer is not None:
                     return answer
-            elif runner.control.fileno() in ready:
+            elif runner.control.fileno() in ready and (not runner.hear(0) or runner.ended is not None):
                 raise self._without_answer()
             if time.monotonic() >= self._deadline:
                 raise self._too_late()
             if self._cancelled is not None and self._cancelled():
                 raise TaskCancelled("The task was cancelled.")
 
-    def _receive(self) -> Message | None:
+    def _receive(self, jobs: socket.socket) -> Message | None:
         """Return the answer if what comes is it; note the beginning."""
-        self._runner.jobs.settimeout(max(self._deadline - time.monotonic(), 1.0))
+        jobs.settimeout(max(self._deadline - time.monotonic(), 1.0))
         try:
-            message = receive(self._runner.jobs, self._word)
+            message = receive(jobs, self._word)
         except BrokenChannel as e:
             raise TaskCrashed("The task wrote to a descriptor that is not its own, and was ended.") from e
         if message is None:
@@ -346,8 +323,7 @@ class _Run:
         if "began" in message.header:
             self._began = True
             limit = self._limits.timeout_s
-            self._deadline = float("inf") if limit is None else time.monotonic() + limit
-            self._deadline = min(self._deadline, time.monotonic() + 10**6)  # what poll can wait
+            self._deadline = time.monotonic() + (_FOREVER_S if limit is None else min(limit, _FOREVER_S))
             return None
         for fd in message.fds:
             message.payload = _content(fd, int(message.header.get("size", 0)))
@@ -357,8 +333,9 @@ class _Run:
 
     def _pass_on(self) -> bool:
         """Read what was printed; return whether there was something."""
+        assert self._runner.worker is not None
         try:
-            data = os.read(self._runner.logs, _READ)
+            data = os.read(self._runner.worker.logs, _READ)
         except BlockingIOError:
             return False
         except OSError:
@@ -378,8 +355,8 @@ class _Run:
 
     def _without_answer(self) -> TaskError:
         """Return the error for a worker that ended before it answered."""
-        report = self._report()
-        while self._pass_on():
+        report = self._runner.wait_for_end(_END_S)
+        while self._runner.worker is not None and self._pass_on():
             pass
         reason = report.get("reason")
         if reason == "memory":
@@ -390,7 +367,7 @@ class _Run:
         if reason == "scratch":
             return TaskFailed(
                 f"The task was ended because its files took more than {self._limits.scratch_mb} MiB, the limit of its "
-                "scratch directory."
+                "scratch directory (scratch_mb, serve --task-scratch)."
             )
         if reason == "told":
             return TaskCancelled("The task was ended because the server is stopping.")
@@ -409,22 +386,6 @@ class _Run:
             f"The task's process ended itself with exit code {report.get('exit')} and gave no result: return a value "
             "instead of calling os._exit()."
         )
-
-    def _report(self) -> dict[str, Any]:
-        """Wait for the supervisor's last word."""
-        self._runner.control.settimeout(_END_S)
-        try:
-            while True:
-                message = receive(self._runner.control)
-                if message is None or "exit" in message.header or "signal" in message.header:
-                    return {} if message is None else message.header
-        except BrokenChannel:
-            return {}
-
-    def _end(self) -> None:
-        """Have everything killed, and wait until it is."""
-        self._runner.end()
-        self._report()
 
 
 _HINTS = {
@@ -447,61 +408,55 @@ def _content(fd: int, size: int) -> bytes:
 
 
 class _Attendant(threading.Thread):
-    """Waits for the supervisors of finished runs, one thread for all, and gives their slots back."""
+    """Waits until nothing is left of tasks that were answered, one thread for all, so that no caller has to."""
 
-    def __init__(self, tidy: Callable[[], None], every_s: float = 5.0) -> None:
+    def __init__(
+        self, is_done: Callable[[Runner], bool], then: Callable[[Runner], None], tidy: Callable[[], None]
+    ) -> None:
         super().__init__(name="graphistry-attendant", daemon=True)
-        self._tidy, self._every_s = tidy, every_s
-        self._new: list[tuple[Runner, Callable[[], None]]] = []
+        self._is_done, self._then, self._tidy = is_done, then, tidy
+        self._new: deque[Runner] = deque()
         self._wake, self._woken = socket.socketpair()
         self._stopping = False
         self.start()
 
-    def see_off(self, runner: Runner, then: Callable[[], None]) -> None:
-        """Wait for the end of a worker in the background, then call back."""
-        self._new.append((runner, then))
+    def see_off(self, runner: Runner) -> None:
+        """Take over a runner whose task was answered."""
+        self._new.append(runner)
         with contextlib.suppress(OSError):
             self._woken.send(b"x")
 
     def run(self) -> None:
-        """Wait for whoever ends first."""
-        selector = selectors.DefaultSelector()
-        selector.register(self._wake, selectors.EVENT_READ)
-        looked = time.monotonic()
-        while not (self._stopping and len(selector.get_map()) == 1 and not self._new):
-            for key, _ in selector.select(self._every_s if not self._stopping else 0.2):
-                if key.fileobj is self._wake:
-                    self._wake.recv(4096)
-                    continue
-                runner, then, deadline = key.data
-                if not _is_over(runner) and time.monotonic() < deadline:
-                    continue
-                selector.unregister(key.fileobj)
-                runner.close()
-                then()
-            while self._new:
-                runner, then = self._new.pop(0)
-                selector.register(runner.control, selectors.EVENT_READ, (runner, then, time.monotonic() + _END_S))
-            if time.monotonic() - looked > self._every_s:
-                looked = time.monotonic()
-                self._tidy()
-        selector.close()
+        """Wait for whoever is done first."""
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._wake, selectors.EVENT_READ)
+            looked = time.monotonic()
+            while not self._stopping:
+                for key, _ in selector.select(_TIDY_S):
+                    if key.fileobj is self._wake:
+                        self._wake.recv(4096)
+                    elif key.data.hear(0) is False or self._is_done(key.data):
+                        selector.unregister(key.fileobj)
+                        self._then(key.data)
+                while self._new:
+                    runner = self._new.popleft()
+                    if runner.gone or self._is_done(runner):
+                        self._then(runner)
+                    else:
+                        selector.register(runner.control, selectors.EVENT_READ, runner)
+                if time.monotonic() - looked > _TIDY_S:
+                    looked = time.monotonic()
+                    self._tidy()
+            left = [key.data for key in selector.get_map().values() if key.data is not None]
+        for runner in [*left, *self._new]:
+            runner.close()
         self._wake.close()
         self._woken.close()
 
     def close(self) -> None:
-        """Stop once all who are waited for are gone."""
+        """Stop; runners that are not done are closed, and their supervisors end what is left."""
         self._stopping = True
         with contextlib.suppress(OSError):
             self._woken.send(b"x")
         if threading.current_thread() is not self:
             self.join(_END_S)
-
-
-def _is_over(runner: Runner) -> bool:
-    try:
-        runner.control.settimeout(1.0)
-        message = receive(runner.control)
-    except BrokenChannel:
-        return True
-    return message is None or "exit" in message.header or "signal" in message.header

@@ -20,7 +20,8 @@ from ..errors import BadRequest
 from . import processes
 from .channel import BrokenChannel, Message, receive, send
 from .contract import GraphData, Limits, Task, TaskResult
-from .dispatch import ProcessExecutor, Runner, make_runner
+from .dispatch import ProcessExecutor
+from .runner import Runner
 from .shipping import Shipment, ship
 from .spawned import SpawnedExecutor
 
@@ -90,13 +91,24 @@ class IsolatedExecutor(ProcessExecutor):
                 self._zygotes.move_to_end(key)
                 zygote.used = time.monotonic()
                 with contextlib.suppress(OSError):
-                    runner = zygote.spare or zygote.order()
-                    zygote.spare = None
-                    zygote.spare = zygote.order()
+                    runner = zygote.idle.pop(0) if zygote.idle else zygote.order()  # the one with most time to fork
+                    runner.home = key
                     self._make_room()
                     return runner
                 self._drop(key)
         raise BadRequest("The processes that run tasks cannot be started: see the server's log.")
+
+    def _is_done(self, runner: Runner) -> bool:
+        return runner.ended is not None
+
+    def _put_back(self, runner: Runner) -> None:
+        runner.let_go()
+        with self._zygotes_lock:
+            zygote = self._zygotes.get(runner.home)
+            if zygote is not None and len(zygote.idle) < self.slots.concurrency:
+                zygote.idle.append(runner)
+                return
+        runner.close()
 
     def _make_room(self) -> None:
         while len(self._zygotes) > _KEPT:
@@ -172,7 +184,7 @@ class _Parent:
 
     def __init__(self, control: socket.socket, process: subprocess.Popen[bytes] | None = None) -> None:
         self.control, self.process = control, process
-        self.spare: Runner | None = None
+        self.idle: list[Runner] = []
         self.used = time.monotonic()
 
     def is_alive(self) -> bool:
@@ -193,23 +205,16 @@ class _Parent:
             self.control.settimeout(_END_S)
 
     def order(self) -> Runner:
-        """Have a worker forked, which waits for a job; raise OSError where the process is gone."""
-        runner, theirs = make_runner()
-        try:
-            send(self.control, Message({}, fds=theirs))
-        except OSError:
-            runner.close()
-            raise
-        finally:
-            for fd in theirs:
-                os.close(fd)
-        runner.zygote = self
+        """Have a supervisor forked; raise OSError where the process is gone."""
+        runner = Runner()
+        with runner.theirs:
+            send(self.control, Message({}, fds=[runner.theirs.fileno()]))
         return runner
 
     def close(self) -> None:
         """Let the process end, once its children have; wait for it where it is a child of this one."""
-        if self.spare is not None:
-            self.spare.close()
+        for runner in self.idle:
+            runner.close()
         self.control.close()
         if self.process is not None:
             try:

@@ -11,7 +11,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 LINUX = sys.platform == "linux"
@@ -60,8 +60,8 @@ def descendants(pid: int) -> Iterator[int]:
         yield from descendants(child)
 
 
-def end_descendants(keep: int | None = None, group: int | None = None) -> None:
-    """Kill and bury everything below this process but one child (its other descendants are the orphans it adopted).
+def end_descendants(keep: Collection[int] = (), group: int | None = None) -> None:
+    """Kill and bury everything below this process but some children (what is below these is killed too).
 
     ``group``: a process group to kill first, at once: who forks without end is faster than who looks for them.
     """
@@ -70,12 +70,12 @@ def end_descendants(keep: int | None = None, group: int | None = None) -> None:
         if group is not None:
             with contextlib.suppress(OSError):
                 os.killpg(group, signal.SIGKILL)
-        left = [pid for pid in descendants(os.getpid()) if pid != keep and not _is_dead(pid)]
+        left = [pid for pid in descendants(os.getpid()) if pid not in keep and not _is_dead(pid)]
         for pid in left:
             with contextlib.suppress(OSError):
                 os.kill(pid, signal.SIGKILL)
         for pid in children(os.getpid()):
-            if pid != keep:
+            if pid not in keep:
                 with contextlib.suppress(OSError):
                     os.waitpid(pid, os.WNOHANG)
         if not left or time.monotonic() > deadline:

@@ -6,6 +6,7 @@ A worker goes on to the next task only if this one left no trace that can be see
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -15,10 +16,11 @@ from typing import Any
 from ..errors import BadRequest
 from .channel import BrokenChannel, Message, receive, send
 from .contract import GraphData, Limits, Task
-from .dispatch import ProcessExecutor, Runner, make_runner, replace_header
+from .dispatch import ProcessExecutor, replace_header
+from .runner import Runner
 from .shipping import ship
 
-_WORKER = "import sys; sys.path.insert(0, sys.argv[4]); from graphistry_core.executors.spawned import main; main()"
+_WORKER = "import sys; sys.path.insert(0, sys.argv[2]); from graphistry_core.executors.spawned import main; main()"
 _SWEEP_S = 10.0
 
 
@@ -45,27 +47,25 @@ class SpawnedExecutor(ProcessExecutor):
         with self._idle_lock:
             while self._idle:
                 runner = self._idle.pop()
-                if _is_quiet(runner):
+                while runner.hear(0):
+                    pass
+                if not runner.gone:
                     return runner
                 runner.close()
             self._bury()
         return self._start()
 
     def _start(self) -> Runner:
-        runner, theirs = make_runner()
+        runner = Runner()
         here = str(Path(__file__).parents[2])
-        try:
+        with runner.theirs:
             process = subprocess.Popen(  # noqa: S603 - this very interpreter
-                [sys.executable, "-c", _WORKER, *map(str, theirs), here],
-                pass_fds=theirs,
+                [sys.executable, "-c", _WORKER, str(runner.theirs.fileno()), here],
+                pass_fds=[runner.theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 start_new_session=True,
             )
-        finally:
-            for fd in theirs:
-                os.close(fd)
-        send(runner.jobs, Message({"path": [os.path.abspath(p) for p in sys.path]}))
         with self._lock:
             self._processes[process.pid] = process
         return runner
@@ -73,32 +73,40 @@ class SpawnedExecutor(ProcessExecutor):
     def _job(self, task: Task, graph: GraphData, limits: Limits, runner: Runner) -> Message:
         job = super()._job(task, graph, limits, runner)
         shipment = ship(graph)
-        told = replace_header(job, graph={**shipment.header, "key": shipment.key}, again=shipment.key in runner.graphs)
-        if shipment.key not in runner.graphs:
+        again = shipment.key in runner.graphs
+        told = replace_header(job, graph={**shipment.header, "key": shipment.key}, again=again, path=_paths())
+        if not again:
             runner.graphs = [*runner.graphs[1 - _GRAPHS_KEPT :], shipment.key]
             told.fds = [os.dup(fd) for fd in shipment.fds]
         return told
 
-    def _put_back(self, runner: Runner) -> bool:
-        """Have what the task left behind ended, and keep the worker if it is as it was."""
+    def _is_done(self, runner: Runner) -> bool:
+        """Have what the task left behind ended, and then see whether the worker is as it was."""
+        if runner.ended is not None:
+            runner.gone = True
+            return True
+        if not runner.sweeping:
+            runner.sweeping = True
+            runner.tell(sweep=True)
+        return runner.swept
+
+    def _put_back(self, runner: Runner) -> None:
+        worker, runner.sweeping = runner.worker, False
         try:
-            runner.jobs.settimeout(_SWEEP_S)
-            runner.control.settimeout(_SWEEP_S)
-            send(runner.control, Message({"sweep": True}))
-            swept = receive(runner.control)
-            send(runner.jobs, Message({"traces": True}))
-            said = receive(runner.jobs)
+            assert worker is not None
+            worker.jobs.settimeout(_SWEEP_S)
+            said = receive(worker.jobs)
         except (BrokenChannel, OSError):
-            swept = said = None
-        if swept is None or said is None or "swept" not in swept.header or said.header.get("traces") != []:
-            runner.end()
-            return False
-        with self._idle_lock, self._lock:
-            if self._closed or len(self._idle) >= self.slots.concurrency:
-                runner.end()
-                return False
-            self._idle.append(runner)
-        return True
+            said = None
+        clean = said is not None and said.header.get("traces") == []
+        with self._idle_lock:
+            if clean and not self._closed and len(self._idle) < self.slots.concurrency:
+                runner.rest()
+                self._idle.append(runner)
+                return
+        runner.close()
+        if not self._closed and not self._idle:
+            self.warm()  # the next task should not have to wait for what this one spoilt
 
     def _bury(self) -> None:
         with self._lock:
@@ -124,11 +132,8 @@ class SpawnedExecutor(ProcessExecutor):
         self._processes.clear()
 
 
-def _is_quiet(runner: Runner) -> bool:
-    """Say whether an idle worker is there, and has said nothing unasked."""
-    import select
-
-    return not select.select([runner.control, runner.jobs], [], [], 0)[0]
+def _paths() -> list[str]:
+    return [os.path.abspath(path) for path in sys.path]
 
 
 # --- the worker's side ----------------------------------------------------------------------------------------
@@ -138,40 +143,27 @@ _GRAPHS_KEPT = 4
 
 def main() -> None:
     """Be a supervisor with a lasting worker."""
-    import socket
-
     from .supervisor import supervise
 
-    control_fd, jobs_fd, output = map(int, sys.argv[1:4])
-    control = socket.socket(fileno=control_fd)
-
-    def work() -> None:
-        os.close(control.detach())
-        _serve(socket.socket(fileno=jobs_fd), output)
-
-    supervise(control, work, [jobs_fd, output])
+    supervise(socket.socket(fileno=int(sys.argv[1])), _serve, lasting=True)
 
 
-def _serve(jobs: Any, output: int) -> None:
+def _serve(jobs: socket.socket, output: int, scratch: str) -> None:
     from . import worker
     from .traces import Traces
 
     worker.settle(jobs, output)
-    hello = worker.take_job(jobs)
-    if hello is None:
-        return
-    sys.path[:] = hello.header["path"]
     worker.prepare_libraries(["graphistry_core.plottable"])
     graphs: dict[str, GraphData] = {}
+    traces: Traces | None = None
     while (job := worker.take_job(jobs)) is not None:
         about = job.header["graph"]
+        sys.path[:] = job.header["path"]
         if not job.header["again"]:
             while len(graphs) >= _GRAPHS_KEPT:
                 del graphs[next(iter(graphs))]
             graphs[about["key"]] = worker.graph_of(about, dict(zip(about["tables"], job.fds, strict=True)))
-        traces = Traces()
-        worker.do_job(jobs, job, graphs[about["key"]])
-        asked = worker.take_job(jobs)
-        if asked is None:
-            return
+            traces = None  # which opened files, and may have imported something
+        traces = traces or Traces()
+        worker.do_job(jobs, job, graphs[about["key"]], scratch)
         send(jobs, Message({"traces": traces.found()}))

@@ -21,7 +21,7 @@ from typing import Any
 from .. import frames
 from ..errors import TaskError, TaskFailed, TaskOutOfMemory
 from . import processes
-from .channel import BrokenChannel, Message, receive, send
+from .channel import WORD, BrokenChannel, Message, receive, send
 from .contract import GraphData, Limits, Task
 from .inprocess import execute
 from .logs import TaskOutput
@@ -60,13 +60,36 @@ def settle(jobs: socket.socket, output: int) -> None:
         stream = io.TextIOWrapper(raw, "utf-8", "backslashreplace", write_through=fd > 0)
         setattr(sys, name, stream)
         setattr(sys, f"__{name}__", stream)
-    import faulthandler
     import random
 
-    faulthandler.enable()
     random.seed()
     if "numpy" in sys.modules:
         sys.modules["numpy"].random.seed()
+
+
+_REHEARSAL = """
+def task(g):
+    table = g._nodes if g._edges is None else g._edges
+    column = table[list(table)[-1]].head(3)
+    mean = float(column.mean()) if column.dtype.kind in "if" else 0.0
+    return {"rows": len(table), "mean": mean, "some": int(column.isin([1]).sum())}
+"""
+
+
+def rehearse(graph: GraphData, plottable: str, scratch: str) -> None:
+    """Do a small job that changes nothing, and answer nobody.
+
+    What a fork touches for the first time is copied, or mapped, page by page: some milliseconds of a first task, and
+    half of one of a second.
+    """
+    task = {"plottable": plottable}
+    limits: dict[str, Any] = {"limits": {}, "memory": None, "scratch_limit": None}
+    header = {**limits, "word": WORD.hex(), "task": task, "threads": 1}
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        do_job(ours, Message(header, _REHEARSAL.encode()), graph, scratch)
+        receive(theirs)
+        receive(theirs)
 
 
 def take_job(jobs: socket.socket) -> Message | None:
@@ -77,7 +100,7 @@ def take_job(jobs: socket.socket) -> Message | None:
         return None
 
 
-def do_job(jobs: socket.socket, job: Message, graph: GraphData) -> None:
+def do_job(jobs: socket.socket, job: Message, graph: GraphData, scratch: str) -> None:
     """Run the task of a job and answer with what becomes of it."""
     header = job.header
     word = bytes.fromhex(header["word"])
@@ -86,7 +109,7 @@ def do_job(jobs: socket.socket, job: Message, graph: GraphData) -> None:
     task = Task(job.payload.decode("utf-8", "surrogatepass"), **header["task"])
     notes = TaskOutput(1.0)
     started = time.perf_counter()
-    with _limited(header, task.engine):
+    with _limited(header, task.engine, scratch):
         try:
             body, kind = execute(task, graph, limits, notes)
             answer: dict[str, Any] = {"type": kind}
@@ -134,11 +157,11 @@ def _shared(body: bytes) -> int:
 
 
 @contextlib.contextmanager
-def _limited(header: Mapping[str, Any], engine: str) -> Any:
+def _limited(header: Mapping[str, Any], engine: str, scratch: str) -> Any:
     """Give a task its scratch directory, its share of the threads, and what of its limits a process can hold itself."""
     import resource
 
-    scratch, memory, size = header["scratch"], header["memory"], header["scratch_limit"]
+    memory, size = header["memory"], header["scratch_limit"]
     environment, directory = dict(os.environ), os.getcwd()
     os.chdir(scratch)
     os.environ["TMPDIR"] = scratch
@@ -190,6 +213,9 @@ def prepare_libraries(preload: list[str]) -> None:
     sys.modules["pyarrow"].set_cpu_count(1)
     if not frames.copies_on_write():
         pd.set_option("mode.copy_on_write", True)
+    import faulthandler
+
+    faulthandler.enable(sys.__stderr__ or 2)  # of whichever fork it happens in
     for name in preload:
         with contextlib.suppress(Exception):
             importlib.import_module(name)

@@ -18,7 +18,7 @@ from dataclasses import replace
 from typing import NoReturn
 
 from . import worker
-from .channel import BrokenChannel, Message, receive, send
+from .channel import BrokenChannel, Message, receive
 from .contract import GraphData
 from .supervisor import supervise
 
@@ -89,33 +89,24 @@ def _zygote(order: Message, root: socket.socket) -> None:
     control = socket.socket(fileno=order.fds[0])
     tables = dict(zip(order.header["tables"], order.fds[1:], strict=True))
     graph = replace(worker.graph_of(order.header, tables), for_one_task=True)
-    failure = _warm(graph, order.header["plottable"])
+    plottable = order.header["plottable"]
+    worker.rehearse(graph, plottable, os.getcwd())  # builds the frames that every task's are a shallow copy of
     worker.freeze()
-    send(control, Message({"ready": True, "failure": failure, "pid": os.getpid()}))
-    _fork_for_each(control, lambda job: _runner(job, control, graph))
+    _fork_for_each(control, lambda job: _runner(job, control, graph, plottable))
     os._exit(0)
 
 
-def _warm(graph: GraphData, plottable: str) -> str:
-    """Build the frames that every task's are a shallow copy of, on this thread alone; return what went wrong."""
-    try:
-        graph.plottable("pandas", plottable)
-    except Exception as e:  # noqa: BLE001 - the task that needs them says what is wrong, in its own words
-        return f"{type(e).__name__}: {e}"
-    return ""
-
-
-def _runner(job: Message, zygote: socket.socket, graph: GraphData) -> None:
+def _runner(job: Message, zygote: socket.socket, graph: GraphData, plottable: str) -> None:
     parent = os.getppid()
     os.close(zygote.detach())
     control = socket.socket(fileno=job.fds[0])
 
-    def work() -> None:
-        os.close(control.detach())
-        jobs = socket.socket(fileno=job.fds[1])
-        worker.settle(jobs, job.fds[2])
+    def work(jobs: socket.socket, output: int, scratch: str) -> None:
+        worker.settle(jobs, output)
+        if not select.select([jobs], [], [], 0)[0]:
+            worker.rehearse(graph, plottable, scratch)
         message = worker.take_job(jobs)
         if message is not None:
-            worker.do_job(jobs, message, graph)
+            worker.do_job(jobs, message, graph, scratch)
 
-    supervise(control, work, job.fds[1:], parent)
+    supervise(control, work, lasting=False, parent=parent)
