@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, distribution, version
 from . import engines
 from .transports.local import DATA_DIR
 
-_LIBRARIES = ("pandas", "pyarrow", "numpy", "numba", "orjson", "requests", "pebble", "pyjwt")
+_LIBRARIES = ("pandas", "pyarrow", "numpy", "numba", "orjson", "requests", "pyjwt")
 _OPTIONAL = {
     "flask": "devserver", "responses": "testing", "graphistry": "pygraphistry", "distributed": "dask",
     "granian": "fast", "openpyxl": "excel", "s3fs": "s3", "cudf-cu12": "cudf-cu12", "cudf-cu13": "cudf-cu13",

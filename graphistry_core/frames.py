@@ -326,7 +326,11 @@ def map_arrow(path: Path) -> pa.Table:
     """Map an Arrow IPC file written by :func:`write_arrow`; nothing is read until it is used."""
     import pyarrow as pa
 
-    return pa.ipc.open_file(pa.memory_map(os.fspath(path), "r")).read_all().replace_schema_metadata(None)
+    # From a buffer, without threads: reading from the file itself starts one, and a process that is to be forked must
+    # not have any.
+    region = pa.memory_map(os.fspath(path), "r").read_buffer()
+    options = pa.ipc.IpcReadOptions(use_threads=False)
+    return pa.ipc.open_file(region, options=options).read_all().replace_schema_metadata(None)
 
 
 def check_readable(table: pa.Table) -> None:

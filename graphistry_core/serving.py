@@ -61,6 +61,8 @@ _SERVER_OPTIONS = [
             help="What the files of a task may take on disk.  [default: 1024]"),
     _option("--task-concurrency", type=click.IntRange(1), metavar="N",
             help="How many tasks run at once; 64 more may wait.  [default: the number of cores]"),
+    _option("--sandbox", type=click.Choice(["off", "on", "strict"]), default="off", show_default=True,
+            help="Fence tasks in, as far as this kernel can; strict: or do not start."),
     _option("--preload", multiple=True, metavar="MODULE", help="Import this before any task runs (repeatable)."),
     _option("--plottable", type=click.Choice(["core", "pygraphistry"]), default="core", show_default=True,
             help="Whose graph object tasks get."),
@@ -113,6 +115,10 @@ def _place_tasks(options: dict[str, Any]) -> None:
         )
     options["limits"] = Limits(**{fields[name]: value for name, value in asked.items()})
     extra = {"concurrency": options.pop("task_concurrency", None), "preload": list(options.pop("preload", ()))}
+    fence = options.pop("sandbox", "off")
+    extra["sandbox"] = None if fence == "off" else fence
+    if fence != "off" and options.get("executor", "auto") not in ("auto", "isolated"):
+        raise click.UsageError(f"--sandbox {fence} is for tasks in forked processes: leave out --executor.")
     options["executor_options"] = {name: value for name, value in extra.items() if value}
 
 
@@ -151,6 +157,11 @@ def _announce(server: DevServer) -> None:
     else:
         say("Any user name and password, personal key and organization is accepted (name users with --user).")
     say("The Python endpoint runs any code it is given, as this user, on this machine.")
+    fence = getattr(server.hub.executor, "sandbox", "off")
+    if fence != "off":
+        from .executors.sandbox import layers
+
+        say(f"Tasks are fenced in ({'; '.join(layers().values())}): against mistakes, not against attackers.")
     kept = None if server.hub.store.temporary else server.hub.store.root
     temporary = "Data is temporary and goes when the server stops (--data-dir keeps it)."
     say(f"Data is kept in {kept}." if kept else temporary)

@@ -22,7 +22,7 @@ from api import Api, arrow
 
 import graphistry_core as graphistry
 from graphistry_core import run_task
-from graphistry_core.executors import GraphData, Limits, Task, get_executor, processes
+from graphistry_core.executors import GraphData, Limits, Task, get_executor, processes, sandbox
 from graphistry_devserver import DevServer
 from pytest_graphistry.contracts import LIMITS, ExecutorContract, Outcome, dataset, processes_of_tasks, wait_until
 
@@ -266,9 +266,11 @@ class TestTheProcessesThemselves:
             # Arrow's allocator has a thread of its own, and stops it in forks itself.
             names = {path.read_text().strip() for path in Path(f"/proc/{root}/task").glob("*/comm")}
             assert len(names) == 1 or names == {"python", "jemalloc_bg_thd"}
-            below = set(processes.descendants(root))
-            assert len(below) >= 3
-            for pid in below:
+            zygotes = processes.children(root)
+            supervisors = [pid for zygote in zygotes for pid in processes.children(zygote)]
+            assert zygotes
+            assert supervisors
+            for pid in (*zygotes, *supervisors):
                 assert len(os.listdir(f"/proc/{pid}/task")) == 1
         finally:
             harness.close()
@@ -408,3 +410,70 @@ def _is_running(pid: int) -> bool:
     with contextlib.suppress(OSError):
         return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[0] not in (b"Z", b"X")
     return False
+
+
+class TestSandbox:
+    @pytest.fixture
+    def fenced(self):
+        if not sandbox.landlock_version():
+            pytest.skip("this kernel has no Landlock")
+        executor = get_executor("isolated", sandbox="on")
+        yield lambda source: run_task(textwrap.dedent(source), graphistry.edges(_frame(), "s", "d"), executor=executor)
+        executor.close()
+
+    def test_files_are_read_only_but_in_the_scratch_directory(self, fenced, tmp_path):
+        (tmp_path / "secret").write_text("secret")
+        source = f"""
+        import tempfile
+        def task(g):
+            said = []
+            here = "{tmp_path}"
+            for path, mode in [("mine", "w"), (here + "/new", "w"), (here + "/secret", "r"), ("/etc/passwd", "a")]:
+                try:
+                    open(path, mode).close()
+                    said.append("ok")
+                except PermissionError:
+                    said.append("refused")
+            with tempfile.TemporaryFile() as file:
+                file.write(b"x")
+            return said
+        """
+        assert fenced(source) == ["ok", "refused", "refused", "refused"]
+        assert [path.name for path in tmp_path.iterdir()] == ["secret"]
+
+    def test_there_is_no_network(self, fenced):
+        with socket.create_server(("127.0.0.1", 0)) as listening:
+            source = f"""
+            import socket
+            def task(g):
+                try:
+                    socket.create_connection(("127.0.0.1", {listening.getsockname()[1]}), timeout=5)
+                except OSError as e:
+                    return type(e).__name__
+            """
+            assert fenced(source) in ("PermissionError", "OSError", "ConnectionRefusedError")
+
+    def test_libraries_work_and_large_results_come(self, fenced):
+        source = """
+        import json, numpy, pandas as pd, zoneinfo, decimal
+        def task(g):
+            frame = pd.concat([g._edges] * 10)
+            return {"n": len(frame), "text": "x" * 1_000_000, "zone": str(zoneinfo.ZoneInfo("UTC"))}
+        """
+        assert fenced(source)["n"] == 10
+
+    def test_strict_refuses_where_a_layer_is_missing(self, monkeypatch):
+        monkeypatch.setattr(sandbox, "landlock_version", lambda: 0)
+        with pytest.raises(graphistry.ConfigError, match="no Landlock"):
+            get_executor("isolated", sandbox="strict")
+        with pytest.raises(graphistry.ConfigError, match="off, on, strict"):
+            get_executor("isolated", sandbox="please")
+
+    def test_the_server_says_what_is_enforced(self):
+        command = [sys.executable, "-m", "graphistry_core.cli", "serve", "--port", "0", "--sandbox", "on"]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        assert wait_until(process.stdout.readline)
+        process.terminate()
+        _, said = process.communicate(timeout=20)
+        assert "not against attackers" in said
+        assert all(each in said for each in sandbox.layers().values())

@@ -46,6 +46,8 @@ _LOOK_S = 0.03  # how often a run that can be cancelled looks whether it was
 _BEGIN_S = 120.0  # for a worker to come to life: libraries to import, tables to map
 _END_S = 10.0
 _READ = 1 << 16
+_TRIES = 3
+_NO_WORKER = "The processes that run tasks end before they can run one: see what the server's log says of them."
 _FOREVER_S = 10.0**6  # what poll can wait
 _TIDY_S = 5.0
 
@@ -147,9 +149,17 @@ class ProcessExecutor(ABC):
         self.slots.take(cancelled)
         runner: Runner | None = None
         try:
-            runner = self._take(task, graph)
-            self._enter(task.run_id, runner)
-            answer = _Run(runner, limits, output, cancelled).attend(self._job(task, graph, limits, runner))
+            for left in reversed(range(_TRIES)):
+                runner = self._take(task, graph)
+                self._enter(task.run_id, runner)
+                try:
+                    answer = _Run(runner, limits, output, cancelled).attend(self._job(task, graph, limits, runner))
+                    break
+                except _NotBegun as e:  # its worker, or what forks workers, was gone: nothing was run
+                    runner.close()
+                    runner = None
+                    if not left:
+                        raise TaskCrashed(_NO_WORKER) from e
         except TaskError as e:
             took = time.perf_counter() - started
             about = {"logs": output.text, "run_id": task.run_id, "limits": about_limits(limits), "duration_s": took}
@@ -250,6 +260,10 @@ class ProcessExecutor(ABC):
 def about_limits(limits: Limits) -> dict[str, Any]:
     """Return limits as an error shows them."""
     return {name: value for name, value in asdict(limits).items() if value is not None}
+
+
+class _NotBegun(Exception):
+    """There was no worker to run a task, which can be tried again."""
 
 
 class _Run:
@@ -354,8 +368,10 @@ class _Run:
         )
 
     def _without_answer(self) -> TaskError:
-        """Return the error for a worker that ended before it answered."""
-        report = self._runner.wait_for_end(_END_S)
+        """Return the error for a worker that ended before it answered; raise _NotBegun if it had not begun."""
+        report = self._runner.wait_for_end(_END_S if self._began else 0.1)
+        if not self._began and report.get("reason") not in ("told", "memory"):
+            raise _NotBegun
         while self._runner.worker is not None and self._pass_on():
             pass
         reason = report.get("reason")
@@ -407,6 +423,13 @@ def _content(fd: int, size: int) -> bytes:
         os.close(fd)
 
 
+def _end_the_late(selector: selectors.BaseSelector) -> None:
+    """End workers that have answered and go on: a task that answers by itself can have it so."""
+    for key in list(selector.get_map().values()):
+        if key.data is not None and time.monotonic() - key.data.answered > _TIDY_S:
+            key.data.tell(end=True)
+
+
 class _Attendant(threading.Thread):
     """Waits until nothing is left of tasks that were answered, one thread for all, so that no caller has to."""
 
@@ -422,6 +445,7 @@ class _Attendant(threading.Thread):
 
     def see_off(self, runner: Runner) -> None:
         """Take over a runner whose task was answered."""
+        runner.answered = time.monotonic()
         self._new.append(runner)
         with contextlib.suppress(OSError):
             self._woken.send(b"x")
@@ -446,6 +470,7 @@ class _Attendant(threading.Thread):
                         selector.register(runner.control, selectors.EVENT_READ, runner)
                 if time.monotonic() - looked > _TIDY_S:
                     looked = time.monotonic()
+                    _end_the_late(selector)
                     self._tidy()
             left = [key.data for key in selector.get_map().values() if key.data is not None]
         for runner in [*left, *self._new]:

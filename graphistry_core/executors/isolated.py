@@ -18,6 +18,7 @@ from typing import Any, TextIO
 
 from ..errors import BadRequest
 from . import processes
+from . import sandbox as fence
 from .channel import BrokenChannel, Message, receive, send
 from .contract import GraphData, Limits, Task, TaskResult
 from .dispatch import ProcessExecutor
@@ -35,15 +36,18 @@ class IsolatedExecutor(ProcessExecutor):
     """A process of its own for each task, forked from one that holds the dataset; tasks on cuDF are spawned instead.
 
     ``preload`` names modules to import before any task, besides pandas and, where it is installed, PyGraphistry.
-    Raises BadRequest where processes cannot be forked safely: everywhere but on Linux.
+    ``sandbox``: 'on' fences tasks in as far as the kernel can (see ``sandbox.layers``), 'strict' is a ConfigError where
+    it cannot. Raises BadRequest where processes cannot be forked safely: everywhere but on Linux.
     """
 
     name = "isolated"
 
-    def __init__(self, *, preload: Sequence[str] = (), **options: Any) -> None:
+    def __init__(self, *, preload: Sequence[str] = (), sandbox: str = "off", **options: Any) -> None:
         if not processes.LINUX:
             raise BadRequest("executor='isolated' needs Linux; executor='spawned' runs everywhere but on Windows.")
+        fence.check(sandbox)
         super().__init__(**options)
+        self.sandbox = sandbox
         self._preload = [*(["graphistry"] if find_spec("graphistry") else []), *preload]
         self._root: _Parent | None = None
         self._zygotes: OrderedDict[tuple[str, str], _Parent] = OrderedDict()
@@ -142,7 +146,9 @@ class IsolatedExecutor(ProcessExecutor):
                     start_new_session=True,
                     env={**os.environ, **threads},
                 )
-            send(ours, Message({"path": [os.path.abspath(p) for p in sys.path], "preload": self._preload}))
+            namespaces = self.sandbox != "off" and fence.has_namespaces()
+            told = {"preload": self._preload, "sandbox": self.sandbox != "off", "namespaces": namespaces}
+            send(ours, Message({"path": [os.path.abspath(path) for path in sys.path], **told}))
             self._root = _Parent(ours, process)
         return self._root
 

@@ -42,6 +42,7 @@ class Runner:
         self.swept = self.sweeping = False
         self.gone = False
         self.home: Any = None
+        self.answered = 0.0  # when, by time.monotonic()
         self.graphs: list[str] = []  # what a lasting worker has open
         self._spares: deque[Worker] = deque()
 

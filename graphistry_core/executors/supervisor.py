@@ -87,9 +87,10 @@ class _Supervisor:
             if self._parent is not None and os.getppid() != self._parent:
                 self._end("orphaned")
                 return
-            if not self._bury():
-                return
+            # In this order: a task may be over before its beginning was heard of.
             if self._control.fileno() in ready and not self._obey():
+                return
+            if not self._bury():
                 return
             if self._fork_at is not None and (self._running is None or time.monotonic() >= self._fork_at):
                 self._fork()

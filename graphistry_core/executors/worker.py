@@ -13,6 +13,7 @@ import os
 import signal
 import socket
 import sys
+import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -146,8 +147,6 @@ def _shared(body: bytes) -> int:
     if hasattr(os, "memfd_create"):
         fd = os.memfd_create("graphistry-result")
     else:
-        import tempfile
-
         fd, path = tempfile.mkstemp()
         os.unlink(path)
     view = memoryview(body)
@@ -164,7 +163,7 @@ def _limited(header: Mapping[str, Any], engine: str, scratch: str) -> Any:
     memory, size = header["memory"], header["scratch_limit"]
     environment, directory = dict(os.environ), os.getcwd()
     os.chdir(scratch)
-    os.environ["TMPDIR"] = scratch
+    os.environ["TMPDIR"] = tempfile.tempdir = scratch
     share_threads(header["threads"])
     before = {}
     if memory is not None and processes.LINUX and engine != "cudf":  # CUDA reserves far more than it uses
@@ -180,6 +179,7 @@ def _limited(header: Mapping[str, Any], engine: str, scratch: str) -> Any:
                 resource.setrlimit(which, pair)
         with contextlib.suppress(OSError):
             os.chdir(directory)
+        tempfile.tempdir = None
         os.environ.clear()
         os.environ.update(environment)
 

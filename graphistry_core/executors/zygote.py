@@ -17,10 +17,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import NoReturn
 
-from . import worker
+from . import sandbox, worker
 from .channel import BrokenChannel, Message, receive
 from .contract import GraphData
 from .supervisor import supervise
+
+Fence = Callable[[str], None] | None  # what a worker with this scratch directory enters before it takes a task
 
 
 def main() -> None:
@@ -32,7 +34,11 @@ def main() -> None:
     sys.path[:] = hello.header["path"]
     worker.prepare_libraries(hello.header["preload"])
     worker.freeze()
-    _fork_for_each(control, lambda order: _zygote(order, control))
+    fence: Fence = None
+    if hello.header["sandbox"]:
+        namespaces = hello.header["namespaces"]
+        fence = lambda scratch: sandbox.enter(scratch, namespaces=namespaces)  # noqa: E731
+    _fork_for_each(control, lambda order: _zygote(order, control, fence))
 
 
 def _fork_for_each(control: socket.socket, child: Callable[[Message], None]) -> None:
@@ -84,7 +90,7 @@ def _never_return(child: Callable[[Message], None], order: Message) -> NoReturn:
         os._exit(1)
 
 
-def _zygote(order: Message, root: socket.socket) -> None:
+def _zygote(order: Message, root: socket.socket, fence: Fence) -> None:
     os.close(root.detach())
     control = socket.socket(fileno=order.fds[0])
     tables = dict(zip(order.header["tables"], order.fds[1:], strict=True))
@@ -92,19 +98,21 @@ def _zygote(order: Message, root: socket.socket) -> None:
     plottable = order.header["plottable"]
     worker.rehearse(graph, plottable, os.getcwd())  # builds the frames that every task's are a shallow copy of
     worker.freeze()
-    _fork_for_each(control, lambda job: _runner(job, control, graph, plottable))
+    _fork_for_each(control, lambda job: _runner(job, control, graph, plottable, fence))
     os._exit(0)
 
 
-def _runner(job: Message, zygote: socket.socket, graph: GraphData, plottable: str) -> None:
+def _runner(job: Message, zygote: socket.socket, graph: GraphData, plottable: str, fence: Fence) -> None:
     parent = os.getppid()
     os.close(zygote.detach())
     control = socket.socket(fileno=job.fds[0])
 
     def work(jobs: socket.socket, output: int, scratch: str) -> None:
         worker.settle(jobs, output)
+        if fence is not None:
+            fence(scratch)
         if not select.select([jobs], [], [], 0)[0]:
-            worker.rehearse(graph, plottable, scratch)
+            worker.rehearse(graph, plottable, os.getcwd())
         message = worker.take_job(jobs)
         if message is not None:
             worker.do_job(jobs, message, graph, scratch)
