@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import itertools
 import json
 import math
@@ -19,6 +20,7 @@ from .visit import PAGES, Visit
 Effect = Literal["", "drop", "truncate", "html"]
 ANY = "*"
 OPERATIONS = (ANY, *(kind.operation for kind in wire.OPERATIONS), *PAGES)
+_TEXT_TYPE = "text/plain; charset=utf-8"
 _HTML_TYPE = "text/html; charset=utf-8"
 
 
@@ -101,6 +103,28 @@ class Fault:
         return {**after, **self.headers}
 
 
+# What has happened to users of real servers: name to (operation, what is set), in the order in which it happens.
+PRESETS: Mapping[str, tuple[tuple[str, dict[str, Any]], ...]] = {
+    "expired_token": (
+        ("dataset_create", {"status": 401, "times": 1, "body": {"non_field_errors": ["Token has expired."]}}),
+    ),
+    "rate_limit": ((ANY, {"status": 429, "retry_after": 1, "times": 2}),),
+    "restarting": ((ANY, {"status": 503, "retry_after": 1, "times": 3}),),
+    "proxy_page": ((ANY, {"effect": "html", "times": 1}),),
+    "proxy_page_for_a_result": (("python", {"effect": "html", "status": 504, "times": 1}),),
+    "cut_off_result": (("python", {"effect": "truncate", "times": 1}),),
+    "lost_answer": (("dataset_create", {"effect": "drop", "carried_out": True, "times": 1}),),
+    "lost_connection": ((ANY, {"effect": "drop", "times": 1}),),
+    "endpoint_switched_off": (
+        (
+            "python",
+            {"status": 403, "body": {"success": False, "error": "flag_python_endpoint_enabled_users is not set"}},
+        ),
+    ),
+    "slow_uploads": (("dataset_upload", {"latency_s": 0.5}), ("file_upload", {"latency_s": 0.5})),
+}
+
+
 class Faults:
     """The faults that are set, in the order in which they were added; the first that takes a request is applied."""
 
@@ -123,6 +147,33 @@ class Faults:
             fault.id = next(self._ids)
             self._faults.append(fault)
         return fault
+
+    def fail(self, operation: str = ANY, *, status: int = 500, **options: Any) -> Fault:
+        """Answer with an error; the operation does not take place. ``times``, ``retry_after``, … as :class:`Fault`."""
+        return self.add(operation, status=status, **options)
+
+    def latency(self, operation: str = ANY, seconds: float = 1.0, **options: Any) -> Fault:
+        """Wait before an operation."""
+        return self.add(operation, latency_s=seconds, **options)
+
+    def drop(self, operation: str = ANY, **options: Any) -> Fault:
+        """End the connection without an answer; the operation does not take place unless ``carried_out=True``."""
+        return self.add(operation, effect="drop", **options)
+
+    def truncate(self, operation: str = ANY, **options: Any) -> Fault:
+        """Send half of the real answer."""
+        return self.add(operation, effect="truncate", **options)
+
+    def garbage_json(self, operation: str = ANY, **options: Any) -> Fault:
+        """Answer 200 with a type of JSON and a body that is none; the operation does not take place."""
+        headers = {"Content-Type": JSON_TYPE, **options.pop("headers", {})}
+        return self.add(operation, status=200, body='{"success": tru', headers=headers, **options)
+
+    def preset(self, name: str) -> builtins.list[Fault]:
+        """Set the faults of a named mishap (see ``PRESETS``) and return them; raise BadRequest for an unknown name."""
+        if name not in PRESETS:
+            raise BadRequest(f"There is no preset {name!r}; there are {', '.join(PRESETS)}.")
+        return [self.add(operation, **options) for operation, options in PRESETS[name]]
 
     def list(self) -> list[Fault]:
         """Return the faults that are set."""
@@ -207,7 +258,9 @@ _EXPECTED: tuple[tuple[str, str, Callable[[Any], bool]], ...] = (
 def _given(status: int, body: Any, headers: dict[str, str], effect: Effect) -> HttpResponse:
     if isinstance(body, str | bytes):
         raw = body.encode() if isinstance(body, str) else body
-        return HttpResponse(status, raw, "text/plain; charset=utf-8", headers, fault=_cut(effect))
+        kind = next((value for name, value in headers.items() if name.lower() == "content-type"), _TEXT_TYPE)
+        others = {name: value for name, value in headers.items() if name.lower() != "content-type"}
+        return HttpResponse(status, raw, kind, others, fault=_cut(effect))
     if body is None:
         sentence = f"A fault was set on this operation: it is answered with {status}."
         body = {"success": False, "error": sentence, "message": sentence, "code": "fault"}

@@ -18,6 +18,7 @@ from .visit import Visit
 
 _KEPT = 1000
 _TEXT_KEPT = 16 << 20  # characters of sources, logs and tracebacks, over all entries
+_SHOWN = 5  # requests in an assertion's error
 _TEXT_EACH = 32 << 10
 
 
@@ -45,6 +46,11 @@ class Entry:
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON form."""
         return asdict(self)
+
+    def __str__(self) -> str:
+        said = f": {self.error['message']}" if self.error else ""
+        fields = f" {json.dumps(self.body['json'])[:300]}" if "json" in self.body else ""
+        return f"{self.operation} by {self.user or 'nobody'}: {self.method} {self.path}{fields} -> {self.status}{said}"
 
     def matches(self, operation: str | None, user: str | None, status: int | str | None, text: str | None) -> bool:
         """Say whether this is one of what is searched for."""
@@ -96,6 +102,32 @@ class Journal:
         """
         return [entry for entry in self.entries if entry.matches(operation, user, status, text)]
 
+    def assert_called(
+        self,
+        operation: str | None = None,
+        *,
+        times: int | None = None,
+        json: Mapping[str, Any] | None = None,
+        **search: Any,
+    ) -> list[Entry]:
+        """Return the requests that fit, which must be there, ``times`` of them if given; else raise AssertionError.
+
+        ``json`` has fields that a request's JSON body must have with these values; ``search`` is as in :meth:`find`.
+        The error shows the requests that come nearest.
+        """
+        found = [entry for entry in self.find(operation, **search) if _has(entry.body.get("json"), json)]
+        if (len(found) == times) if times is not None else found:
+            return found
+        wanted = " ".join([operation or "a request", *(f"{k}={v!r}" for k, v in {**search, "json": json}.items() if v)])
+        often = "at least once" if times is None else f"{times} times"
+        near = (self.find(operation) or self.entries)[-_SHOWN:]
+        shown = "".join(f"\n  {entry}" for entry in near) or " nothing"
+        raise AssertionError(f"Expected {wanted} {often}, found it {len(found)} times. What came nearest:{shown}")
+
+    def assert_not_called(self, operation: str | None = None, **search: Any) -> None:
+        """Raise AssertionError when a request fits."""
+        self.assert_called(operation, times=0, **search)
+
     def clear(self) -> None:
         """Forget all entries."""
         with self._lock:
@@ -125,7 +157,7 @@ def _entry(visit: Visit, http: HttpResponse, duration_s: float) -> dict[str, Any
         "path": scrub(scrub_path(asked.path), secrets)[:_TEXT_EACH],
         "query": {k: MASK if is_secret(k) else scrub(v, secrets)[:1000] for k, v in asked.query.items()},
         "agent": scrub(asked.headers.get("user-agent", ""), secrets)[:200],
-        "body": _body(visit),
+        "body": _body(visit, secrets),
         "unknown": visit.unknown,
         "status": http.status,
         "answer": _answer(visit.answer, http),
@@ -136,7 +168,36 @@ def _entry(visit: Visit, http: HttpResponse, duration_s: float) -> dict[str, Any
     }
 
 
-def _body(visit: Visit) -> dict[str, Any]:
+def _fields(visit: Visit, secrets: list[str]) -> Any:
+    """Return a small JSON body with its secrets masked; the source of a task is kept with its run."""
+    if not visit.body or len(visit.body) > _TEXT_EACH:
+        return None
+    try:
+        return _masked(json.loads(visit.body), secrets)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _masked(value: Any, secrets: list[str]) -> Any:
+    if isinstance(value, dict):
+        return {
+            scrub(key, secrets): MASK
+            if is_secret(key) and not isinstance(each, dict | list)
+            else _masked(each, secrets)
+            for key, each in value.items()
+        }
+    if isinstance(value, list):
+        return [_masked(each, secrets) for each in value]
+    return scrub(value, secrets) if isinstance(value, str) else value
+
+
+def _has(body: Any, fields: Mapping[str, Any] | None) -> bool:
+    if fields is None:
+        return True
+    return isinstance(body, dict) and all(name in body and body[name] == value for name, value in fields.items())
+
+
+def _body(visit: Visit, secrets: list[str]) -> dict[str, Any]:
     length = visit.http.headers.get("content-length", "")
     size = (
         len(visit.body) if visit.body is not None else int(length) if length.isdecimal() and len(length) < 18 else None
@@ -144,6 +205,9 @@ def _body(visit: Visit) -> dict[str, Any]:
     summary: dict[str, Any] = {"bytes": size}
     if visit.keys:
         summary["keys"] = list(visit.keys)
+        fields = _fields(visit, secrets)
+        if fields is not None:
+            summary["json"] = fields
     table = _shape(visit.answer)
     if table is not None:
         summary["table"] = table
@@ -207,4 +271,5 @@ def _status_fits(wanted: str, status: int) -> bool:
 
 def _text_of(entry: Entry) -> int:
     task = entry.task or {}
-    return len(entry.path) + sum(len(task.get(name, "")) for name in ("source", "logs", "traceback"))
+    body = (entry.body.get("bytes") or 0) if "json" in entry.body else 0
+    return len(entry.path) + body + sum(len(task.get(name, "")) for name in ("source", "logs", "traceback"))
