@@ -1,0 +1,32 @@
+"""The examples of docs/testing.md: what the page shows is in the files, and the files pass as somebody else's suite."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+TESTING = ROOT / "examples" / "testing"
+
+
+def test_the_page_shows_what_is_in_the_files():
+    files = "\n".join(path.read_text() for path in TESTING.glob("*.py"))
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "testing.md").read_text(), re.DOTALL)
+    assert len(blocks) >= 6
+    for block in blocks:
+        assert block.strip() in files, block
+
+
+@pytest.mark.parametrize("arguments", [["-p", "no:randomly"], ["-n", "2"]], ids=["in order", "random, two workers"])
+def test_they_pass_as_a_suite_of_its_own(arguments, tmp_path):
+    pytest.importorskip("graphistry")
+    for path in TESTING.glob("*.py"):
+        (tmp_path / path.name).write_text(path.read_text())
+    command = [sys.executable, "-m", "pytest", "-q", "-W", "ignore", *arguments, "--graphistry-block-network"]
+    ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=200, check=False)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert "10 passed" in ran.stdout
