@@ -24,9 +24,9 @@ def test_the_page_shows_what_is_in_the_files():
 @pytest.mark.parametrize("arguments", [["-p", "no:randomly"], ["-n", "2"]], ids=["in order", "random, two workers"])
 def test_they_pass_as_a_suite_of_its_own(arguments, tmp_path):
     pytest.importorskip("graphistry")
-    for path in TESTING.glob("*.py"):
+    for path in [*TESTING.glob("*.py"), *TESTING.glob("*.yaml")]:
         (tmp_path / path.name).write_text(path.read_text())
     command = [sys.executable, "-m", "pytest", "-q", "-W", "ignore", *arguments, "--graphistry-block-network"]
     ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=200, check=False)
     assert ran.returncode == 0, ran.stdout + ran.stderr
-    assert "10 passed" in ran.stdout
+    assert "11 passed" in ran.stdout
