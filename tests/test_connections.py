@@ -201,3 +201,29 @@ class TestWhateverComes:
             raw.shutdown(socket.SHUT_WR)
             raw.recv(65536)
         assert api.ok("GET", "/api/v2/files/")["results"] == []
+
+
+class TestBrokenBodies:
+    @pytest.mark.parametrize(
+        "body",
+        [
+            b"zz\r\n0\r\n\r\n",
+            b"0\r\n" + b"a: b\r\n" * 100,
+            b"0\r\nlong: " + b"x" * 5000 + b"\r\n",
+            b"5\r\nhelloXX0\r\n\r\n",
+        ],
+        ids=["size", "trailers", "trailer", "end"],
+    )  # fmt: skip
+    def test_what_follows_is_not_taken_for_a_request(self, graphistry_server, body):
+        head = request(b"POST", b"/api-token-auth/", b"Transfer-Encoding: chunked", body=b"", length=False)
+        with connected(graphistry_server) as raw:
+            raw.sendall(head + body + request(b"GET", b"/smuggled/", body=b"") * 20)
+            assert statuses_of(raw) == [400]
+        assert not [entry for entry in graphistry_server.dev.journal.entries if "smuggled" in entry.path]
+
+    def test_both_lengths_end_the_connection(self, graphistry_server):
+        head = request(b"POST", b"/api-token-auth/", b"Transfer-Encoding: chunked", body=b"", length=5)
+        chunks = b"%X\r\n%s\r\n0\r\n\r\n" % (len(LOGIN), LOGIN)
+        with connected(graphistry_server) as raw:
+            raw.sendall(head + chunks + request(b"GET", b"/smuggled/", body=b""))
+            assert statuses_of(raw) == [200]

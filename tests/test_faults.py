@@ -242,7 +242,8 @@ class TestTheProcessesThemselves:
         assert wait_until(lambda: not [pid for pid in below if _is_running(pid)])
 
     @pytest.mark.parametrize("executor", ["isolated", "spawned"])
-    def test_nothing_is_left_after_a_stop(self, executor):
+    def test_nothing_is_left_after_a_stop(self, executor, monkeypatch):
+        monkeypatch.setattr("graphistry_devserver.server._GRACE_S", 0.3)
         before, threads, files = descendants(), threading.active_count(), len(os.listdir("/proc/self/fd"))
         for _ in range(3):
             harness = HttpHarness(executor, Limits(timeout_s=30))
@@ -477,3 +478,128 @@ class TestSandbox:
         _, said = process.communicate(timeout=20)
         assert "not against attackers" in said
         assert all(each in said for each in sandbox.layers().values())
+
+
+@pytest.fixture(params=["isolated", "spawned"])
+def executor(request):
+    made = get_executor(request.param, concurrency=1)
+    yield made
+    made.close()
+
+
+def _data():
+    return GraphData.of(graphistry.edges(_frame(), "s", "d"))
+
+
+class TestOddTasks:
+    def test_a_task_that_forks_and_goes_on_answers_once(self, executor):
+        data = _data()
+        source = "import os\ndef task(g):\n    os.fork()\n    return 'x' * 3000"
+        for _ in range(20):
+            assert executor.run(Task(source), data, Limits()).unwrap().body == b"x" * 3000
+            assert executor.run(Task("def task(g): return 'next'"), data, Limits()).unwrap().body == b"next"
+
+    def test_a_byte_on_the_wrong_descriptor_does_not_outlast_the_limit(self, executor):
+        source = """
+        import os, time
+        def task(g):
+            for fd in range(3, 60):
+                try:
+                    os.write(fd, b"x")
+                except OSError:
+                    pass
+            time.sleep(60)
+        """
+        started = time.monotonic()
+        result = executor.run(Task(textwrap.dedent(source)), _data(), Limits(timeout_s=1))
+        assert result.error.code in ("task-crashed", "task-timeout")
+        assert time.monotonic() - started < 10
+
+    def test_what_a_child_says_after_the_answer_is_not_in_the_next_logs(self, executor):
+        data = _data()
+        noise = """
+        import subprocess
+        def task(g):
+            subprocess.Popen("while :; do echo LEFT; done", shell=True)
+            return "ok"
+        """
+        for _ in range(5):
+            executor.run(Task(textwrap.dedent(noise)), data, Limits()).unwrap()
+            assert "LEFT" not in executor.run(Task("def task(g): return 'ok'"), data, Limits()).logs
+
+    @pytest.mark.parametrize(
+        "body",
+        ["import os, shutil; shutil.rmtree(os.getcwd())", "import signal; signal.alarm(1)",
+         "import os; os.makedirs('a/b'); open('a/b/SECRET', 'w').close(); os.chmod('a', 0o500)"],
+        ids=["removes-its-directory", "leaves-an-alarm", "leaves-a-closed-directory"],
+    )  # fmt: skip
+    def test_leftovers_do_not_reach_the_next_task(self, executor, body):
+        data = _data()
+        look = "import os, time\ndef task(g):\n    time.sleep(1.2)\n    return os.listdir('.')"
+        assert executor.run(Task(f"def task(g):\n    {body}\n    return 'ok'"), data, Limits()).unwrap().body == b"ok"
+        assert json.loads(executor.run(Task(look), data, Limits()).unwrap().body) == []
+
+
+class TestOddMoments:
+    def test_a_cancelled_first_task_gives_its_place_back(self, executor):
+        at = time.monotonic() + 0.05
+        result = executor.run(Task(SLEEP), _data(), Limits(), cancelled=lambda: time.monotonic() > at)
+        assert result.error.code == "task-cancelled"
+        assert time.monotonic() - at < 3
+        assert executor.run(Task("def task(g): return 'next'"), _data(), Limits()).unwrap().body == b"next"
+
+    def test_closing_while_the_first_task_begins(self, executor):
+        done = []
+        thread = threading.Thread(target=lambda: done.append(executor.run(Task(SLEEP), _data(), Limits())))
+        thread.start()
+        time.sleep(0.2)
+        executor.close()
+        thread.join(10)
+        assert done[0].error.code in ("task-cancelled", "task-crashed")
+        with pytest.raises(graphistry.errors.TaskCancelled, match="stopping"):
+            executor.run(Task(SLEEP), _data(), Limits())
+
+    def test_descriptors_beyond_what_select_can(self, executor):
+        import resource
+
+        if resource.getrlimit(resource.RLIMIT_NOFILE)[0] < 1200:
+            pytest.skip("this process may not open that many files")
+        held = [os.open(os.devnull, os.O_RDONLY) for _ in range(1100)]
+        try:
+            for _ in range(3):
+                assert executor.run(Task("def task(g): return 'ok'"), _data(), Limits()).unwrap().body == b"ok"
+        finally:
+            for fd in held:
+                os.close(fd)
+
+    def test_the_directory_it_was_started_in_may_go(self, executor, tmp_path, monkeypatch):
+        gone = tmp_path / "gone"
+        gone.mkdir()
+        monkeypatch.chdir(gone)
+        assert executor.run(Task("def task(g): return 'one'"), _data(), Limits()).unwrap().body == b"one"
+        monkeypatch.chdir(tmp_path)
+        gone.rmdir()
+        for _ in range(3):
+            assert executor.run(Task("def task(g): return 'two'"), _data(), Limits()).unwrap().body == b"two"
+
+    @pytest.mark.filterwarnings("ignore:This process")
+    def test_a_forked_child_has_processes_of_its_own(self, executor):
+        data = _data()
+        assert executor.run(Task("def task(g): return 'before'"), data, Limits()).unwrap().body == b"before"
+        pid = os.fork()
+        if pid == 0:
+            code = 1
+            try:
+                good = [executor.run(Task("def task(g): return 'child'"), data, Limits()).body for _ in range(3)]
+                executor.close()
+                code = 0 if good == [b"child"] * 3 else 2
+            finally:
+                os._exit(code)
+        for _ in range(3):
+            assert executor.run(Task("def task(g): return 'parent'"), data, Limits()).unwrap().body == b"parent"
+        assert os.waitpid(pid, 0)[1] == 0
+
+    def test_limits_may_be_infinite(self, executor):
+        endless = float("inf")
+        limits = Limits(timeout_s=endless, memory_mb=endless, scratch_mb=endless, output_mb=endless, result_mb=endless)
+        assert executor.run(Task("def task(g):\n    print(1)\n    return 'ok'"), _data(), limits).unwrap().logs == "1\n"

@@ -32,12 +32,12 @@ class Body(io.RawIOBase):
         self._source, self._left, self._limit = source, length, limit
         self._room = limit
         self._over = length is not None and length > limit
-        self._ended = False
+        self._ended = self._broken = False
 
     @property
     def finished(self) -> bool:
         """Whether nothing of this body is left on the connection."""
-        return self._ended if self._left is None else self._left == 0
+        return not self._broken and (self._ended if self._left is None else self._left == 0)
 
     def readable(self) -> bool:
         """Say yes."""
@@ -47,12 +47,15 @@ class Body(io.RawIOBase):
         """Fill a buffer; raise TooLarge, or BadRequest when the body ends early or its chunks are broken."""
         if self._over:
             raise too_large(self._limit)
+        if self._broken:
+            raise BadRequest(_BROKEN)
         room = memoryview(buffer).cast("B")
         if self._left == 0 or self._ended:
             return 0
         count = self._read(room if self._left is None else room[: self._left])
         if self._left is not None:
             if not count and len(room):
+                self._broken = True
                 raise BadRequest(f"The body ended {self._left} bytes before its Content-Length.")
             self._left -= count
         elif not count and len(room):
@@ -69,6 +72,7 @@ class Body(io.RawIOBase):
                 return int(self._source.readinto(room) or 0)
             data = self._source.read(len(room))
         except Exception as e:  # a WSGI server's own errors too
+            self._broken = True
             if isinstance(e, BadRequest):
                 raise
             raise BadRequest(_BROKEN) from e
@@ -122,9 +126,9 @@ class Chunks(io.RawIOBase):
             raise BadRequest(_BROKEN)
         self._left = int(size, 16)
         if self._left == 0:
-            self._ended = True
             for _ in range(_TRAILERS):
                 if not self._line():
+                    self._ended = True
                     return
             raise BadRequest(_BROKEN)
 

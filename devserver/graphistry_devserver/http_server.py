@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import re
-import select
 import socket
 import socketserver
 import sys
@@ -30,6 +29,7 @@ from .edge import Edge
 
 log = logging.getLogger("graphistry_core")
 _IDLE_S = 60.0  # how long a connection waits for its next request
+_LAST_S = 2.0
 _WRITE_S = 300.0
 _LINGER_S, _LINGER_PARTS = 0.5, 64  # seconds, and reads of up to 64 KiB
 _LINE, _HEADERS = 65536, 100  # bytes of a line, number of headers
@@ -63,6 +63,7 @@ class HttpServer(socketserver.ThreadingMixIn, socketserver.TCPServer):
         self._lock = threading.Lock()
         self._connections: dict[socket.socket, Any] = {}
         self._stopping = False
+        self.grace_is_over = False
         self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
         super().__init__((host, port), _Connection)
 
@@ -97,6 +98,10 @@ class HttpServer(socketserver.ThreadingMixIn, socketserver.TCPServer):
         self.server_close()
         deadline = time.monotonic() + grace_s
         self._end(idle_only=True)
+        for thread in self._threads_now():
+            thread.join(max(deadline - time.monotonic(), 0))
+        self.grace_is_over = True  # tasks that still run are cancelled, which is an answer too
+        deadline = time.monotonic() + _LAST_S
         for thread in self._threads_now():
             thread.join(max(deadline - time.monotonic(), 0))
         self._end(idle_only=False)
@@ -169,7 +174,8 @@ class _Connection(socketserver.StreamRequestHandler):
         request = HttpRequest(method, path, values, headers, body, self.client_address[0], self._gone)
         answer = self.server.edge.answer(request)
         body.drain()
-        keep = keep and body.finished and not answer.fault and not self.server.stopping
+        twice = "transfer-encoding" in headers and "content-length" in headers  # others may count otherwise
+        keep = keep and body.finished and not twice and not answer.fault and not self.server.stopping
         self._write(answer, keep=keep, bodiless=method == "HEAD")
         return keep
 
@@ -216,11 +222,18 @@ class _Connection(socketserver.StreamRequestHandler):
 
     def _gone(self) -> bool:
         """Say whether the client has closed the connection."""
+        if self.server.stopping:
+            return self.server.grace_is_over  # it is this side that has
         try:
-            readable, _, _ = select.select([self.connection], [], [], 0)
-            return bool(readable) and self.connection.recv(1, socket.MSG_PEEK) == b""
-        except (OSError, ValueError):
+            self.connection.setblocking(False)
+            return self.connection.recv(1, socket.MSG_PEEK) == b""
+        except BlockingIOError:
+            return False
+        except OSError:
             return True
+        finally:
+            with contextlib.suppress(OSError):
+                self.connection.settimeout(None)
 
     def _write(self, answer: HttpResponse, *, keep: bool, bodiless: bool = False) -> None:
         if answer.fault == "drop":

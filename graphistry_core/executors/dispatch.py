@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import codecs
 import contextlib
+import logging
 import os
 import secrets
 import select
@@ -15,6 +16,7 @@ import signal
 import socket
 import threading
 import time
+import weakref
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable
@@ -38,8 +40,9 @@ from .channel import BrokenChannel, Message, receive, send
 from .contract import GraphData, Limits, Task, TaskResult
 from .inprocess import InProcessExecutor
 from .logs import TaskOutput
-from .runner import Runner
+from .runner import Runner, Worker
 
+log = logging.getLogger("graphistry_core")
 DEFAULTS = Limits(timeout_s=60.0, memory_mb=4096, scratch_mb=1024)
 QUEUE = 64
 _LOOK_S = 0.03  # how often a run that can be cancelled looks whether it was
@@ -47,6 +50,8 @@ _BEGIN_S = 120.0  # for a worker to come to life: libraries to import, tables to
 _END_S = 10.0
 _READ = 1 << 16
 _TRIES = 3
+_READS = 1000
+STOPPING = "The server is stopping."
 _NO_WORKER = "The processes that run tasks end before they can run one: see what the server's log says of them."
 _FOREVER_S = 10.0**6  # what poll can wait
 _TIDY_S = 5.0
@@ -87,6 +92,8 @@ class Slots:
     def take(self, cancelled: Callable[[], bool] | None) -> None:
         """Wait for a slot; raise QueueFull, or TaskCancelled."""
         with self._changed:
+            if self.closed:
+                raise TaskCancelled(STOPPING)
             if self.running >= self.concurrency and self.waiting >= self.queue:
                 raise QueueFull(
                     f"{self.running} tasks are running and {self.waiting} are waiting, which is all that this server "
@@ -99,6 +106,8 @@ class Slots:
                     self._changed.wait(None if cancelled is None else _LOOK_S)
                     if cancelled is not None and cancelled():
                         raise TaskCancelled("The task was cancelled while it waited for others to end.")
+                if self.closed:
+                    raise TaskCancelled(STOPPING)
             finally:
                 self.waiting -= 1
             self.running += 1
@@ -114,6 +123,18 @@ class Slots:
         with self._changed:
             self.closed = True
             self._changed.notify_all()
+
+
+_executors: weakref.WeakSet[ProcessExecutor] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for executor in list(_executors):
+        executor._disown()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 class ProcessExecutor(ABC):
@@ -132,6 +153,7 @@ class ProcessExecutor(ABC):
         self._active: dict[str, Runner] = {}
         self._attendant: _Attendant | None = None
         self._closed = False
+        _executors.add(self)
 
     def run(
         self,
@@ -210,7 +232,7 @@ class ProcessExecutor(ABC):
     def _enter(self, run_id: str, runner: Runner) -> None:
         with self._lock:
             if self._closed:
-                raise TaskCancelled("The server is stopping.")
+                raise TaskCancelled(STOPPING)
             self._active[run_id] = runner
 
     def _leave(self, run_id: str, runner: Runner | None) -> None:
@@ -218,19 +240,32 @@ class ProcessExecutor(ABC):
             self._active.pop(run_id, None)
         if runner is None:
             self.slots.give_back()
-        elif self._closed:
-            runner.close()
+        elif self._closed or runner.gone or not runner.begun:
+            runner.close()  # its supervisor ends what there is, and itself
             self.slots.give_back()
         else:
             self._attend().see_off(runner)
 
     def _settled(self, runner: Runner) -> None:
         """A runner's task has left nothing, or the runner is gone: let the next task have its place."""
-        if runner.gone or self._closed:
+        try:
+            if runner.gone or self._closed:
+                runner.close()
+            else:
+                self._put_back(runner)
+        except Exception:  # the thread that calls this goes on, for all other tasks
+            log.exception("a worker could not be kept for another task")
             runner.close()
-        else:
-            self._put_back(runner)
-        self.slots.give_back()
+        finally:
+            self.slots.give_back()
+
+    def _disown(self) -> None:
+        """Forget, in a forked child, what belongs to its parent: nobody there is told anything."""
+        self.slots = Slots(self.slots.concurrency, self.slots.queue)
+        self._lock = threading.Lock()
+        for runner in self._active.values():
+            runner.close()
+        self._active, self._attendant = {}, None
 
     def _attend(self) -> _Attendant:
         with self._lock:
@@ -285,15 +320,16 @@ class _Run:
             return self._wait()
         except BaseException:
             # Whatever it was: when the caller hears of it, the task and all that it started are gone.
-            if self._runner.ended is None:
+            if self._runner.begun and self._runner.ended is None:
                 self._runner.tell(end=True)
                 self._runner.wait_for_end(_END_S)
             raise
 
     def _begin(self, job: Message) -> None:
         try:
-            worker = self._runner.take(self._deadline)
+            worker = self._ready()
             limits = {name: job.header[name] for name in ("memory", "scratch_limit")}
+            self._runner.begun = True
             self._runner.tell(begin=worker.pid, **limits)
             send(worker.jobs, replace_header(job, word=self._word.hex()))
         except OSError as e:
@@ -301,6 +337,14 @@ class _Run:
         finally:
             for fd in job.fds:
                 os.close(fd)
+
+    def _ready(self) -> Worker:
+        while (worker := self._runner.take(_LOOK_S)) is None:
+            if self._cancelled is not None and self._cancelled():
+                raise TaskCancelled("The task was cancelled.")
+            if time.monotonic() >= self._deadline:
+                raise self._too_late()
+        return worker
 
     def _wait(self) -> Message:
         runner, worker = self._runner, self._runner.worker
@@ -327,7 +371,16 @@ class _Run:
 
     def _receive(self, jobs: socket.socket) -> Message | None:
         """Return the answer if what comes is it; note the beginning."""
-        jobs.settimeout(max(self._deadline - time.monotonic(), 1.0))
+        try:
+            first = jobs.recv(len(self._word), socket.MSG_PEEK)
+        except OSError as e:
+            raise self._without_answer() from e
+        if first and not self._word.startswith(first):
+            raise TaskCrashed("The task wrote to a descriptor that is not its own, and was ended.")
+        if 0 < len(first) < len(self._word):
+            time.sleep(0.001)  # of what is sent at once, the rest is here soon
+            return None
+        jobs.settimeout(_END_S)
         try:
             message = receive(jobs, self._word)
         except BrokenChannel as e:
@@ -341,8 +394,9 @@ class _Run:
             return None
         for fd in message.fds:
             message.payload = _content(fd, int(message.header.get("size", 0)))
-        while self._pass_on():
-            pass
+        for _ in range(_READS):
+            if not self._pass_on():
+                break
         return message
 
     def _pass_on(self) -> bool:
@@ -418,9 +472,17 @@ def replace_header(message: Message, **values: Any) -> Message:
 def _content(fd: int, size: int) -> bytes:
     """Read a result; not mapped, since its writer could still cut it off."""
     try:
-        return os.pread(fd, size, 0)
+        first = os.pread(fd, size, 0)
+        if len(first) == size:
+            return first
+        found = bytearray(first)
+        while len(found) < size and (part := os.pread(fd, size - len(found), len(found))):
+            found += part
     finally:
         os.close(fd)
+    if len(found) < size:
+        raise TaskCrashed("The task's process cut off its own result.")
+    return bytes(found)
 
 
 def _end_the_late(selector: selectors.BaseSelector) -> None:
@@ -439,6 +501,7 @@ class _Attendant(threading.Thread):
         super().__init__(name="graphistry-attendant", daemon=True)
         self._is_done, self._then, self._tidy = is_done, then, tidy
         self._new: deque[Runner] = deque()
+        self._lock = threading.Lock()
         self._wake, self._woken = socket.socketpair()
         self._stopping = False
         self.start()
@@ -446,7 +509,12 @@ class _Attendant(threading.Thread):
     def see_off(self, runner: Runner) -> None:
         """Take over a runner whose task was answered."""
         runner.answered = time.monotonic()
-        self._new.append(runner)
+        with self._lock:
+            if self._stopping:
+                runner.gone = True
+                self._then(runner)
+                return
+            self._new.append(runner)
         with contextlib.suppress(OSError):
             self._woken.send(b"x")
 
@@ -480,7 +548,8 @@ class _Attendant(threading.Thread):
 
     def close(self) -> None:
         """Stop; runners that are not done are closed, and their supervisors end what is left."""
-        self._stopping = True
+        with self._lock:
+            self._stopping = True
         with contextlib.suppress(OSError):
             self._woken.send(b"x")
         if threading.current_thread() is not self:

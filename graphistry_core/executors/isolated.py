@@ -16,12 +16,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TextIO
 
-from ..errors import BadRequest
+from ..errors import BadRequest, TaskCancelled
 from . import processes
 from . import sandbox as fence
 from .channel import BrokenChannel, Message, receive, send
 from .contract import GraphData, Limits, Task, TaskResult
-from .dispatch import ProcessExecutor
+from .dispatch import STOPPING, ProcessExecutor
 from .runner import Runner
 from .shipping import Shipment, ship
 from .spawned import SpawnedExecutor
@@ -66,6 +66,8 @@ class IsolatedExecutor(ProcessExecutor):
     ) -> TaskResult:
         """See :class:`ProcessExecutor`; never forks a process that CUDA runs in."""
         if task.engine == "cudf":
+            if self.sandbox != "off":
+                raise BadRequest("Tasks on cuDF cannot be fenced in: leave the sandbox off, or use engine='pandas'.")
             with self._zygotes_lock:
                 if self._spawned is None:
                     self._spawned = SpawnedExecutor(**self._options)
@@ -102,6 +104,14 @@ class IsolatedExecutor(ProcessExecutor):
                 self._drop(key)
         raise BadRequest("The processes that run tasks cannot be started: see the server's log.")
 
+    def _disown(self) -> None:
+        super()._disown()
+        self._zygotes_lock = threading.RLock()
+        for parent in (*self._zygotes.values(), *([self._root] if self._root is not None else [])):
+            parent.disown()
+        self._zygotes.clear()
+        self._root = None
+
     def _is_done(self, runner: Runner) -> bool:
         return runner.ended is not None
 
@@ -131,6 +141,8 @@ class IsolatedExecutor(ProcessExecutor):
         return _Parent(ours)
 
     def _ready_root(self) -> _Parent:
+        if self._closed:
+            raise TaskCancelled(STOPPING)
         if self._root is not None and not self._root.is_alive():
             self._end_root()
         if self._root is None:
@@ -144,6 +156,7 @@ class IsolatedExecutor(ProcessExecutor):
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,
                     start_new_session=True,
+                    cwd="/",
                     env={**os.environ, **threads},
                 )
             namespaces = self.sandbox != "off" and fence.has_namespaces()
@@ -216,6 +229,11 @@ class _Parent:
         with runner.theirs:
             send(self.control, Message({}, fds=[runner.theirs.fileno()]))
         return runner
+
+    def disown(self) -> None:
+        """Let go in a forked child, where the process is not this one's."""
+        self.process = None
+        self.close()
 
     def close(self) -> None:
         """Let the process end, once its children have; wait for it where it is a child of this one."""

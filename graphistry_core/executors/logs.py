@@ -29,7 +29,7 @@ class TaskOutput:
     """The text of one task's stdout and stderr in order, up to a cap in MiB of UTF-8, then marked as cut."""
 
     def __init__(self, cap_mb: float, echo: TextIO | None = None) -> None:
-        self._left = int(cap_mb * (1 << 20))
+        self._left = int(min(cap_mb, 1 << 40) * (1 << 20))
         self._parts: list[str] = []
         self._echo = echo
         self._lock = threading.Lock()

@@ -46,7 +46,7 @@ def encode(value: Any, task: Task, limits: Limits, output: TaskOutput) -> tuple[
         # A task's value is its own code: its properties, its __repr__, its library's limits can raise anything.
         said = e.message if isinstance(e, GraphistryError) else describe(e)
         raise ResultNotSerializable(f"The result cannot be encoded as {task.format}: {said}") from e
-    cap = int(limits.result_mb * (1 << 20))
+    cap = int(min(limits.result_mb, 1 << 40) * (1 << 20))
     if len(body) > cap:
         raise ResultTooLarge(
             f"The result takes {len(body)} bytes as {task.format}; the cap is {cap} ({limits.result_mb:g} MiB). "

@@ -13,6 +13,7 @@ from typing import Any
 
 from .channel import BrokenChannel, Message, receive, send
 
+_READS = 1000
 _MESSAGE_S = 10.0  # for the rest of a message whose beginning is there
 
 
@@ -41,22 +42,27 @@ class Runner:
         self.ended: dict[str, Any] | None = None  # how the worker that ran last came to its end
         self.swept = self.sweeping = False
         self.gone = False
+        self.begun = False  # whether the current worker was given a task
         self.home: Any = None
         self.answered = 0.0  # when, by time.monotonic()
         self.graphs: list[str] = []  # what a lasting worker has open
         self._spares: deque[Worker] = deque()
 
-    def take(self, deadline: float) -> Worker:
-        """Make a worker that is ready the current one; raise BrokenChannel when there is none in time."""
+    def take(self, seconds: float) -> Worker | None:
+        """Make a worker that is ready the current one, or return None when none is in time; raise BrokenChannel."""
+        self.begun = False
+        deadline = time.monotonic() + seconds
         while not self._spares:
             if not self.hear(deadline - time.monotonic()):
-                raise BrokenChannel("no worker came to life")
+                if self.gone:
+                    raise BrokenChannel("no worker came to life")
+                return None
         self.worker, self.ended, self.swept = self._spares.popleft(), None, False
         return self.worker
 
     def hear(self, seconds: float) -> bool:
         """Wait for one word of the supervisor and take note; return False when none came, or it is gone."""
-        if self.gone or not select.select([self.control], [], [], max(seconds, 0))[0]:
+        if self.gone or not self._says_something(max(seconds, 0)):
             return False
         self.control.settimeout(_MESSAGE_S)
         try:
@@ -77,6 +83,11 @@ class Runner:
             self.swept = True
         return True
 
+    def _says_something(self, seconds: float) -> bool:
+        poll = select.poll()  # select() takes no descriptor over 1023
+        poll.register(self.control, select.POLLIN)
+        return bool(poll.poll(seconds * 1000))
+
     def tell(self, **header: Any) -> None:
         """Send the supervisor a word; one that is gone needs none."""
         with contextlib.suppress(OSError):
@@ -90,8 +101,12 @@ class Runner:
         return self.ended or {}
 
     def rest(self) -> None:
-        """Have the current worker, which lasts, wait for another task."""
+        """Have the current worker, which lasts, wait for another task; what its last one's leftovers said goes."""
         if self.worker is not None:
+            with contextlib.suppress(BlockingIOError):
+                for _ in range(_READS):
+                    if not os.read(self.worker.logs, 1 << 16):
+                        break
             self._spares.append(self.worker)
             self.worker = None
 

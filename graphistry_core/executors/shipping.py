@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
+import threading
 import uuid
 import weakref
 from dataclasses import dataclass
@@ -24,14 +25,17 @@ class Shipment:
     fds: tuple[int, ...]
 
 
+_lock = threading.RLock()  # a graph may be collected at any moment, also within
 _shipments: weakref.WeakKeyDictionary[GraphData, Shipment] = weakref.WeakKeyDictionary()
 
 
 def ship(graph: GraphData) -> Shipment:
     """Return a graph's shipment; its files stay open, whatever becomes of their names, as long as the graph is kept."""
-    found = _shipments.get(graph)
-    if found is not None:
-        return found
+    with _lock:
+        return _shipments.get(graph) or _ship(graph)
+
+
+def _ship(graph: GraphData) -> Shipment:
     tables = [which for which in ("edges", "nodes") if getattr(graph, which) is not None]
     fds = tuple(_open(graph, which) for which in tables)
     header = {

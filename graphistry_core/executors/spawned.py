@@ -13,15 +13,16 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from ..errors import BadRequest
+from ..errors import BadRequest, TaskCancelled
 from .channel import BrokenChannel, Message, receive, send
 from .contract import GraphData, Limits, Task
-from .dispatch import ProcessExecutor, replace_header
+from .dispatch import STOPPING, ProcessExecutor, replace_header
 from .runner import Runner
 from .shipping import ship
 
 _WORKER = "import sys; sys.path.insert(0, sys.argv[2]); from graphistry_core.executors.spawned import main; main()"
 _SWEEP_S = 10.0
+_TRACES_S = 1.0
 
 
 class SpawnedExecutor(ProcessExecutor):
@@ -56,6 +57,8 @@ class SpawnedExecutor(ProcessExecutor):
         return self._start()
 
     def _start(self) -> Runner:
+        if self._closed:
+            raise TaskCancelled(STOPPING)
         runner = Runner()
         here = str(Path(__file__).parents[2])
         with runner.theirs:
@@ -65,6 +68,7 @@ class SpawnedExecutor(ProcessExecutor):
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 start_new_session=True,
+                cwd="/",
             )
         with self._lock:
             self._processes[process.pid] = process
@@ -94,7 +98,7 @@ class SpawnedExecutor(ProcessExecutor):
         worker, runner.sweeping = runner.worker, False
         try:
             assert worker is not None
-            worker.jobs.settimeout(_SWEEP_S)
+            worker.jobs.settimeout(_TRACES_S)
             said = receive(worker.jobs)
         except (BrokenChannel, OSError):
             said = None
@@ -107,6 +111,13 @@ class SpawnedExecutor(ProcessExecutor):
         runner.close()
         if not self._closed and not self._idle:
             self.warm()  # the next task should not have to wait for what this one spoilt
+
+    def _disown(self) -> None:
+        super()._disown()
+        self._idle_lock = threading.Lock()
+        for runner in self._idle:
+            runner.close()
+        self._idle, self._processes = [], {}
 
     def _bury(self) -> None:
         with self._lock:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import os
 import select
-import shutil
 import signal
 import socket
 import tempfile
@@ -104,7 +103,7 @@ class _Supervisor:
         """Remove the scratch directories."""
         for scratch in (*self._spares.values(), *self._free, self._scratch):
             if scratch:
-                shutil.rmtree(scratch, ignore_errors=True)
+                processes.remove(scratch)
 
     def _empty(self) -> None:
         """Free the directory of the task that ended."""
@@ -118,7 +117,7 @@ class _Supervisor:
         if clean:
             self._free.append(scratch)
         else:
-            shutil.rmtree(scratch, ignore_errors=True)
+            processes.remove(scratch)
 
     def _wait_ms(self) -> float | None:
         if self._fork_at is not None:
@@ -167,11 +166,15 @@ class _Supervisor:
                 self._fork_at = time.monotonic() + _FORK_S
         if "sweep" in header and self._running is not None:
             processes.end_descendants(keep={self._running})
-            _emptied(self._scratch)
+            if not _emptied(self._scratch):
+                self._end("scratch")
+                return False
             self._spares[self._running] = self._scratch
             self._running = None
             send(self._control, Message({"swept": True}))
-        if "end" in header and self._running is not None:
+        if "end" in header:
+            if self._running is None:
+                return False  # what was to be ended has not begun, and must not
             self._end("told")
         return True
 
@@ -184,7 +187,7 @@ class _Supervisor:
             if pid == self._running:
                 self._report(status)
             else:
-                shutil.rmtree(self._spares.pop(pid), ignore_errors=True)
+                processes.remove(self._spares.pop(pid))
                 if not self._lasting:
                     self._fork()
             if self._lasting:
@@ -229,14 +232,11 @@ class _Supervisor:
         return "scratch" if processes.size_below(self._scratch) > scratch else ""
 
 
-def _emptied(scratch: str) -> None:
-    """Remove what is in a directory that its worker goes on to use."""
-    with contextlib.suppress(OSError):
-        os.chmod(scratch, 0o700)
-    with contextlib.suppress(OSError), os.scandir(scratch) as entries:
-        for entry in entries:
-            if entry.is_dir(follow_symlinks=False):
-                shutil.rmtree(entry.path, ignore_errors=True)
-            else:
-                with contextlib.suppress(OSError):
-                    os.unlink(entry.path)
+def _emptied(scratch: str) -> bool:
+    """Remove what is in a directory that its worker goes on to use; return whether it is there, and empty."""
+    processes.remove(scratch)
+    try:
+        os.mkdir(scratch, 0o700)
+    except OSError:
+        return False
+    return True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import threading
 from collections.abc import Iterator, Mapping
@@ -12,6 +13,9 @@ _WATCHED = ("builtins", "os", "sys", "json", "math", "random", "time", "datetime
             "numpy", "pandas", "pyarrow", "cudf", "cupy", "numba", "graphistry", "graphistry_core")  # fmt: skip
 _SKIPPED = {"__builtins__", "__warningregistry__", "__cached__", "last_traceback", "last_type", "last_value",
             "last_exc", "modules", "path_importer_cache"}  # fmt: skip
+
+_listdir = os.listdir  # as it was, whatever a task makes of it
+_SIGNALS = sorted(signal.valid_signals())
 
 
 class Traces:
@@ -34,7 +38,9 @@ def _state() -> dict[str, Any]:
         "threads": threading.active_count(),
         "environment": hash(frozenset(os.environ.items())),
         "directory": _directory(),
-        "descriptors": len(os.listdir("/proc/self/fd" if sys.platform == "linux" else "/dev/fd")),
+        "descriptors": len(_listdir("/proc/self/fd" if sys.platform == "linux" else "/dev/fd")),
+        "timers": [signal.getitimer(which)[0] > 0 for which in (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL)],
+        "handlers": [str(signal.getsignal(number)) for number in _SIGNALS],
         "sys.path": tuple(map(str, sys.path)),
     }
     for name, namespace in _namespaces():

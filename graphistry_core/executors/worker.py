@@ -108,7 +108,7 @@ def do_job(jobs: socket.socket, job: Message, graph: GraphData, scratch: str) ->
     send(jobs, Message({"began": True}), word)
     limits = Limits(**header["limits"])
     task = Task(job.payload.decode("utf-8", "surrogatepass"), **header["task"])
-    notes = TaskOutput(1.0)
+    notes, this = TaskOutput(1.0), os.getpid()
     started = time.perf_counter()
     with _limited(header, task.engine, scratch):
         try:
@@ -119,6 +119,8 @@ def do_job(jobs: socket.socket, job: Message, graph: GraphData, scratch: str) ->
             body, answer = b"", {"error": {"code": error.code, "message": error.message, "details": error.details}}
         except BaseException as e:  # noqa: BLE001 - a KeyboardInterrupt that the task raised itself
             body, answer = b"", _unknown(e)
+        if os.getpid() != this:
+            os._exit(0)  # a child that the task forked, and that went on here: one answer is enough
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(BaseException):
                 stream.flush()
@@ -161,7 +163,7 @@ def _limited(header: Mapping[str, Any], engine: str, scratch: str) -> Any:
     import resource
 
     memory, size = header["memory"], header["scratch_limit"]
-    environment, directory = dict(os.environ), os.getcwd()
+    environment = dict(os.environ)
     os.chdir(scratch)
     os.environ["TMPDIR"] = tempfile.tempdir = scratch
     share_threads(header["threads"])
@@ -178,7 +180,7 @@ def _limited(header: Mapping[str, Any], engine: str, scratch: str) -> Any:
             with contextlib.suppress(ValueError, OSError):
                 resource.setrlimit(which, pair)
         with contextlib.suppress(OSError):
-            os.chdir(directory)
+            os.chdir("/")
         tempfile.tempdir = None
         os.environ.clear()
         os.environ.update(environment)

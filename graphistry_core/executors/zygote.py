@@ -96,7 +96,7 @@ def _zygote(order: Message, root: socket.socket, fence: Fence) -> None:
     tables = dict(zip(order.header["tables"], order.fds[1:], strict=True))
     graph = replace(worker.graph_of(order.header, tables), for_one_task=True)
     plottable = order.header["plottable"]
-    worker.rehearse(graph, plottable, os.getcwd())  # builds the frames that every task's are a shallow copy of
+    worker.rehearse(graph, plottable, "/")  # builds the frames that every task's are a shallow copy of
     worker.freeze()
     _fork_for_each(control, lambda job: _runner(job, control, graph, plottable, fence))
     os._exit(0)
@@ -112,7 +112,7 @@ def _runner(job: Message, zygote: socket.socket, graph: GraphData, plottable: st
         if fence is not None:
             fence(scratch)
         if not select.select([jobs], [], [], 0)[0]:
-            worker.rehearse(graph, plottable, os.getcwd())
+            worker.rehearse(graph, plottable, "/")
         message = worker.take_job(jobs)
         if message is not None:
             worker.do_job(jobs, message, graph, scratch)
