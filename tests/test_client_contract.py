@@ -15,6 +15,8 @@ import pytest
 
 import graphistry_core
 from graphistry_core import GraphistryClient, Hub, Plottable, errors, wire
+from graphistry_core.transports import HttpTransport, LocalTransport
+from pytest_graphistry.contracts import TransportContract
 
 COUNT = "def task(g):\n    return {'edges': len(g._edges), 'ends': [g._source, g._destination, g._node]}"
 
@@ -490,3 +492,21 @@ class TestRender:
         assert (sending.name, sending.dataset_id) == ("n", None)
         assert sending.post().dataset_id
         assert sending.metadata["apiversion"] == "3"
+
+
+class TestLocalTransport(TransportContract):
+    @pytest.fixture(autouse=True)
+    def _hub(self, graphistry_hub):
+        self.hub = graphistry_hub
+
+    def make_transport(self):
+        return LocalTransport(self.hub)
+
+
+class TestHttpTransport(TransportContract):
+    @pytest.fixture(autouse=True)
+    def _server(self, graphistry_server):
+        self.server = graphistry_server
+
+    def make_transport(self):
+        return HttpTransport(self.server.url)

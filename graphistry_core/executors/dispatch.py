@@ -418,7 +418,7 @@ class _Run:
             return TaskCrashed(f"The worker did not come to life within {_BEGIN_S:g} s.")
         return TaskTimeout(
             f"The task was ended after {self._limits.timeout_s:g} s, its time limit: make it do less, or raise the "
-            "limit (timeout_s, serve --task-timeout)."
+            "limit (timeout_s, run --timeout, serve --task-timeout)."
         )
 
     def _without_answer(self) -> TaskError:
@@ -432,7 +432,7 @@ class _Run:
         if reason == "memory":
             return TaskOutOfMemory(
                 f"The task was ended because it used more than {self._limits.memory_mb} MiB of memory, its limit: load "
-                "less at a time, or raise the limit (memory_mb, serve --task-memory)."
+                "less at a time, or raise the limit (memory_mb, run --memory, serve --task-memory)."
             )
         if reason == "scratch":
             return TaskFailed(
