@@ -494,6 +494,13 @@ class TestRunTask:
         assert captured.out == ""
         assert captured.err == "out\nerr\n"
 
+    @pytest.mark.parametrize("limit", ["timeout_s", "memory_mb", "scratch_mb"])
+    def test_an_executor_without_processes_refuses_limits_but_infinite_ones(self, graph, limit):
+        executor, data = get_executor("inprocess"), GraphData.of(graph)
+        with pytest.raises(errors.BadRequest, match="process of its own"):
+            executor.run(Task("def task(g): return {}"), data, Limits(**{limit: 5}))
+        assert executor.run(Task("def task(g): return {}"), data, Limits(**{limit: float("inf")})).body == b"{}"
+
     @pytest.mark.parametrize("limits", [{"timeout_s": 1}, {"memory_mb": 100}])
     def test_a_limit_that_cannot_be_enforced_is_an_error(self, graph, limits):
         with pytest.raises(errors.BadRequest, match="process of its own"):

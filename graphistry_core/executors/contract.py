@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -38,7 +39,7 @@ class Limits:
     @property
     def needs_isolation(self) -> bool:
         """Whether a limit was given that only a process of its own can enforce."""
-        return self.timeout_s is not None or self.memory_mb is not None
+        return any(value not in (None, math.inf) for value in (self.timeout_s, self.memory_mb, self.scratch_mb))
 
 
 @dataclass(frozen=True)
