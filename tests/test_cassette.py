@@ -46,9 +46,9 @@ class TestReplay:
         with DevServer() as server:
             host = server.url.removeprefix("http://")
             with record_graphistry(path, "record", hosts=[host]):
-                first = work(host, graphistry)
+                first = work(host, graphistry.client())
         with record_graphistry(path, hosts=[host]):
-            assert work(host, graphistry) == first
+            assert work(host, graphistry.client()) == first
 
     def test_what_is_not_on_it_is_an_error_that_says_what_is(self, recorded):
         path, host, _ = recorded
