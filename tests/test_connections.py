@@ -211,8 +211,9 @@ class TestBrokenBodies:
             b"0\r\n" + b"a: b\r\n" * 100,
             b"0\r\nlong: " + b"x" * 5000 + b"\r\n",
             b"5\r\nhelloXX0\r\n\r\n",
+            b"zz\r\n\r\n0\r\n\r\n",
         ],
-        ids=["size", "trailers", "trailer", "end"],
+        ids=["size", "trailers", "trailer", "end", "size-and-end"],
     )  # fmt: skip
     def test_what_follows_is_not_taken_for_a_request(self, graphistry_server, body):
         head = request(b"POST", b"/api-token-auth/", b"Transfer-Encoding: chunked", body=b"", length=False)

@@ -145,7 +145,7 @@ class TestCancelling:
         thread = threading.Thread(target=lambda: done.append(served.run(SLEEP)))
         thread.start()
         url = f"{served.server.url}/_dev/tasks"
-        assert wait_until(lambda: requests.get(url, timeout=9).json()["tasks"])
+        assert wait_until(processes_of_tasks)  # it runs, and does not only wait for its turn
         (task,) = requests.get(url, timeout=9).json()["tasks"]
         assert task["dataset_id"] == served.dataset_id
         assert requests.delete(f"{url}/{task['run_id']}", timeout=9).status_code == 200
