@@ -176,6 +176,8 @@ class ProcessExecutor(ABC):
                 self._enter(task.run_id, runner)
                 try:
                     answer = _Run(runner, limits, output, cancelled).attend(self._job(task, graph, limits, runner))
+                    error = _error_in(answer)
+                    output.add(str(answer.header.get("notes", "")))
                     break
                 except _NotBegun as e:  # its worker, or what forks workers, was gone: nothing was run
                     runner.close()
@@ -183,26 +185,14 @@ class ProcessExecutor(ABC):
                     if not left:
                         raise TaskCrashed(_NO_WORKER) from e
         except TaskError as e:
-            took = time.perf_counter() - started
-            about = {"logs": output.text, "run_id": task.run_id, "limits": about_limits(limits), "duration_s": took}
-            return TaskResult(task.run_id, logs=output.text, duration_s=took, error=e.with_details(**about))
+            answer, error = Message({}), e
         finally:
             self._leave(task.run_id, runner)
-        return self._result(task, limits, answer, output, time.perf_counter() - started)
-
-    def _result(self, task: Task, limits: Limits, answer: Message, output: TaskOutput, took: float) -> TaskResult:
-        header = answer.header
-        if header.get("notes"):
-            output.add(header["notes"])
-        error = None
-        if "error" in header:
-            said = header["error"]
-            found = from_body(400, {"code": said["code"], "error": said["message"], **said["details"]}, "")
-            if not isinstance(found, TaskError):
-                found = TaskFailed(found.message)
+        took = time.perf_counter() - started
+        if error is not None:
             about = {"logs": output.text, "run_id": task.run_id, "limits": about_limits(limits), "duration_s": took}
-            error = found.with_details(**about)
-        return TaskResult(task.run_id, answer.payload, header.get("type", ""), None, output.text, took, error)
+            error = error.with_details(**about)
+        return TaskResult(task.run_id, answer.payload, answer.header.get("type", ""), None, output.text, took, error)
 
     def _job(self, task: Task, graph: GraphData, limits: Limits, runner: Runner) -> Message:
         """Return the message that begins a run, but for its word."""
@@ -290,6 +280,15 @@ class ProcessExecutor(ABC):
             time.sleep(0.005)
         if attendant is not None:
             attendant.close()
+
+
+def _error_in(answer: Message) -> TaskError | None:
+    """Return the error that a worker answered with, of its own class."""
+    said = answer.header.get("error")
+    if said is None:
+        return None
+    found = from_body(400, {"code": said["code"], "error": said["message"], **said["details"]}, "")
+    return found if isinstance(found, TaskError) else TaskFailed(found.message)
 
 
 def about_limits(limits: Limits) -> dict[str, Any]:
