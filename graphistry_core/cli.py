@@ -41,7 +41,11 @@ def main() -> None:
 @click.option("--destination", metavar="COL", help="Destination column (guessed when left out).")
 @click.option("--nodes", metavar="FILE", type=click.Path(path_type=Path), help="Node table.")
 @click.option("--node", metavar="COL", help="Node id column (guessed when left out).")
-@click.option("--engine", type=click.Choice(["auto", "pandas", "cudf"]), default="auto", show_default=True)
+@click.option("--engine", default="auto", show_default=True, metavar="NAME", help="auto, pandas or cudf.")
+@click.option("--compare", metavar="NAME", help="Run on this engine too, say what differs; exit with 1 if values do.")
+@click.option("--exact", is_flag=True, help="With --compare: order, dtypes and the last bits of floats count.")
+@click.option("--cudf-fallback", type=click.Choice(["pandas"]),
+              help="Give a task that imports cudf a stand-in where cuDF does not work: an approximation.")  # fmt: skip
 @click.option("--executor", default="auto", show_default=True, metavar="NAME", help="Where the task runs.")
 @click.option("--plottable", type=click.Choice(["core", "pygraphistry"]), default="core", show_default=True,
               help="Whose graph object the task gets.")  # fmt: skip
@@ -73,15 +77,20 @@ def run(
 
     The result goes to stdout, what the task prints to stderr. Exits with 1 when the task or its data is at fault.
     """
+    from . import engines
     from .executors import get_executor
     from .executors.run import run_encoded
-    from .executors.task import prepare, source_of
+    from .executors.task import check_imports, prepare, source_of
 
     with failing():
         binary = format_ == "parquet" or (options["output_type"] == "all" and format_ != "json")
         if binary and out is None and sys.stdout.isatty():
             raise click.UsageError(f"The result is binary ({format_}); name a file with --out.")
-        prepare(source_of(task))  # a misspelt task should not cost the reading of a large table
+        text = prepare(source_of(task))  # a misspelt task should not cost the reading of a large table
+        check_imports(text, ("cudf",) if options["cudf_fallback"] else ())
+        for name in (options["engine"], options["compare"]):
+            if name is not None and not options["cudf_fallback"]:
+                engines.resolve(name)
         get_executor(options["executor"])
         with waiting(f"Reading {edges.name} …"):
             g = _graph_of_files(edges, source, destination, nodes, node)
@@ -89,6 +98,8 @@ def run(
             raise BadRequest(f"--out {out} cannot be written: name a file in a folder that exists.")
         with waiting(f"Running {task.name} …"), _stdout_to_stderr():
             result = run_encoded(task, g, format=format_, **options)
+        if result.approximation:
+            say(result.approximation)
         _write_result(result.body, result.content_type, out)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-from importlib.metadata import PackageNotFoundError, distribution, version
 
 from . import engines
 from .transports.local import DATA_DIR
@@ -14,24 +13,26 @@ _OPTIONAL = {
     "flask": "devserver", "responses": "testing", "graphistry": "pygraphistry", "distributed": "dask",
     "granian": "fast", "openpyxl": "excel", "s3fs": "s3", "cudf-cu12": "cudf-cu12", "cudf-cu13": "cudf-cu13",
 }  # fmt: skip
-_PINNING = ("graphistry-core", "cudf-cu12", "cudf-cu13", "numba", "graphistry", "databricks-connect")
+_PINNING = ("graphistry-core", *engines.CUDF_PACKAGES, "numba-cuda", "numba", "graphistry", "databricks-connect")
 
 
 def report() -> dict[str, list[tuple[str, str]]]:
     """Return the sections of the report: title to (name, finding) rows."""
     problem = engines.cudf_problem()
-    conflicts = [row for name in _PINNING for row in _conflicts(name)]
+    conflicts = [row for name in _PINNING for row in engines.conflicts(name)]
     here = os.environ.get(DATA_DIR)
     return {
         "Versions": [
-            ("graphistry-core", _version("graphistry-core")),
+            ("graphistry-core", engines.installed("graphistry-core")),
             ("Python", f"{platform.python_version()} on {platform.system()} {platform.machine()}"),
-            *((name, _version(name)) for name in _LIBRARIES),
+            *((name, engines.installed(name)) for name in _LIBRARIES),
         ],
         "Optional": [
             (
                 name,
-                found if (found := _version(name)) != "-" else f'not installed: pip install "graphistry-core[{extra}]"',
+                found
+                if (found := engines.installed(name)) != "-"
+                else f'not installed: pip install "graphistry-core[{extra}]"',
             )
             for name, extra in _OPTIONAL.items()
         ],
@@ -44,33 +45,3 @@ def report() -> dict[str, list[tuple[str, str]]]:
             )
         ],
     }
-
-
-def _version(name: str) -> str:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return "-"
-
-
-def _conflicts(name: str) -> list[tuple[str, str]]:
-    """Return what a distribution requires and the environment does not hold, with the command that mends it."""
-    from packaging.requirements import InvalidRequirement, Requirement
-
-    try:
-        required = distribution(name).requires or []
-    except PackageNotFoundError:
-        return []
-    rows = []
-    for text in required:
-        try:
-            need = Requirement(text)
-        except InvalidRequirement:
-            continue
-        if need.marker is not None and not need.marker.evaluate({"extra": ""}):
-            continue
-        found = _version(need.name)
-        if found == "-" or not need.specifier.contains(found, prereleases=True):
-            state = "it is missing" if found == "-" else f"{found} is installed"
-            rows.append((name, f'needs {need}, but {state}: pip install "{need.name}{need.specifier}"'))
-    return rows

@@ -110,6 +110,13 @@ class EngineUnavailable(BadRequest):
     code = "engine-unavailable"
 
 
+class EnginesDiffer(GraphistryError):
+    """Two engines gave different values for one task; ``details["differences"]`` and ``["warnings"]`` are sentences."""
+
+    code = "engines-differ"
+    status = 409
+
+
 class NotAuthenticated(GraphistryError):
     """No token was sent, or it is not one of this server's."""
 

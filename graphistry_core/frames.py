@@ -405,15 +405,6 @@ def _beyond_float(column: pa.ChunkedArray) -> bool:
     return any(end is not None and abs(end) > 1 << 53 for end in ends.values())
 
 
-def to_engine(table: pa.Table, engine: str) -> Any:
-    """Turn a table into a frame of ``'pandas'`` or ``'cudf'``."""
-    if engine == "pandas":
-        return to_pandas(table)
-    import cudf
-
-    return cudf.DataFrame.from_arrow(table)
-
-
 def require(name: str, extra: str, what: str) -> Any:
     """Import an optional library, or raise MissingDependency naming the extra that brings it."""
     try:

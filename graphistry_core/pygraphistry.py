@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, MutableMapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from . import arrow_uploader, engines, frames, render, viewer_settings, wire
+from . import arrow_uploader, frames, render, viewer_settings, wire
 from .authentication import AuthenticationMethods
 from .client_session import ClientSession
 from .encodings import complex_from_wire, from_wire
@@ -166,7 +166,7 @@ class GraphistryClient(AuthenticationMethods, GraphVerbs):
         engine = getattr(options.get("engine", "auto"), "value", options.get("engine", "auto"))
         if engine == "auto":
             engine = "cudf" if "cudf" in {frames.library_of(g._edges), frames.library_of(g._nodes)} else "pandas"
-        elif engine not in engines.ENGINES:
+        elif engine not in ("pandas", "cudf"):
             raise BadRequest(f"engine={engine!r} is unknown; use 'pandas', 'cudf' or 'auto'.")
         token = options.get("api_token")
         if token is None:

@@ -66,6 +66,8 @@ _SERVER_OPTIONS = [
     _option("--preload", multiple=True, metavar="MODULE", help="Import this before any task runs (repeatable)."),
     _option("--plottable", type=click.Choice(["core", "pygraphistry"]), default="core", show_default=True,
             help="Whose graph object tasks get."),
+    _option("--cudf-fallback", type=click.Choice(["pandas"]),
+            help="Give tasks that import cudf a stand-in where cuDF does not work: an approximation."),
     _option("--max-upload-mb", type=click.IntRange(1), default=1024, show_default=True, help="Largest upload, in MiB."),
 ]  # fmt: skip
 

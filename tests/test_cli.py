@@ -273,13 +273,13 @@ def test_doctor_says_what_works_and_why_not():
 
 
 def test_doctor_names_a_version_conflict_and_its_fix(monkeypatch):
-    from graphistry_core import diagnosis
+    from graphistry_core import engines
 
     class Distribution:
         requires = ("pandas<2,>=1", "numpy", "nothing-like-this; extra == 'x'", "gone-missing>=1")
 
-    monkeypatch.setattr(diagnosis, "distribution", lambda name: Distribution)
-    rows = diagnosis._conflicts("cudf-cu12")
+    monkeypatch.setattr(engines, "distribution", lambda name: Distribution)
+    rows = engines.conflicts("cudf-cu12")
     assert [row[0] for row in rows] == ["cudf-cu12"] * 2
     assert rows[0][1].endswith('pip install "pandas<2,>=1"')
     assert "it is missing" in rows[1][1]

@@ -17,6 +17,7 @@ from graphistry_core.dev.faults import PRESETS
 from pytest_graphistry import GraphistryMock, mock_graphistry
 from pytest_graphistry.graphs import small
 
+pytest_plugins = ["pytester"]
 EDGES = pd.DataFrame({"src": ["a", "b"], "dst": ["b", "c"]})
 MADE_AT_IMPORT = graphistry_core.GraphistryClient()
 

@@ -14,8 +14,8 @@ from conftest import ROOT
 LAYERS = [
     ["errors", "privacy"],
     ["messages", "arrow_body", "module_paths", "table_options", "compression"],
-    ["wire", "frames", "bindings", "encodings", "engines", "render"],
-    ["json_tables", "findings"],
+    ["wire", "frames", "bindings", "encodings", "render"],
+    ["json_tables", "findings", "engines"],
     ["readers"],
     ["table_process"],
     ["viewer_settings", "viewer_collections", "react_encodings", "kepler", "interop"],

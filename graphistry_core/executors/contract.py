@@ -1,4 +1,4 @@
-"""What every executor takes and gives back. May import errors, frames, encodings and plottable."""
+"""What every executor takes and gives back. May import errors, frames, engines, encodings and plottable."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
-from .. import frames
+from .. import engines, frames
 from ..encodings import BINDINGS
 from ..errors import BadRequest, BindingError, TaskError
 from ..wire import FORMATS, OUTPUT_TYPES
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 PLOTTABLES = ("core", "pygraphistry")
+APPROXIMATION = (
+    "approximation: this task's cudf was a stand-in over pandas; try it with cuDF before you rely on its answer"
+)
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,8 @@ class Task:
     """One run to do: the source (or, for ``direct``, the live function), and what to make of its value.
 
     ``metadata``: a graph for output 'all' brings its bindings, encodings, name and style along. ``export_options``
-    go to ``DataFrame.to_csv`` or ``pyarrow.parquet.write_table``.
+    go to ``DataFrame.to_csv`` or ``pyarrow.parquet.write_table``. ``cudf_fallback``: 'pandas' gives the task a stand-in
+    when it imports cudf, in a process of its own.
     """
 
     source: str
@@ -59,6 +63,7 @@ class Task:
     metadata: bool = False
     export_options: Mapping[str, Any] = field(default_factory=dict)
     function: Callable[[Any], Any] | None = None
+    cudf_fallback: str = ""
     run_id: str = field(default_factory=lambda: uuid.uuid4().hex[:16])
 
     def __post_init__(self) -> None:
@@ -66,6 +71,7 @@ class Task:
             ("plottable", self.plottable, PLOTTABLES),
             ("format", self.format, FORMATS),
             ("output_type", self.output_type, OUTPUT_TYPES),
+            ("cudf_fallback", self.cudf_fallback, ("", "pandas")),
         ):
             if value not in allowed:
                 raise BadRequest(f"{name}={value!r} is unknown; use one of {', '.join(map(repr, allowed))}.")
@@ -125,7 +131,7 @@ class GraphData:
         if table is None:
             return None
         if engine != "pandas":
-            return frames.to_engine(table, engine)
+            return engines.to_frame(table, engine)
         base = self._pandas[which]
         own = base.copy(deep=lasting or not frames.copies_on_write())
         return own if self.for_one_task else frames.with_own_cells(own, table)
@@ -161,7 +167,8 @@ def check_bindings(columns: list[str], which: str, bindings: Mapping[str, str]) 
 class TaskResult:
     """How a run ended: an encoded body or an error, with what the task printed and how long it took.
 
-    ``value`` is set instead of ``body`` when the live function was called (``direct``).
+    ``value`` is set instead of ``body`` when the live function was called (``direct``). ``approximation`` says what the
+    answer is not: one of the library that the task imported.
     """
 
     run_id: str
@@ -171,6 +178,7 @@ class TaskResult:
     logs: str = field(default="", repr=False)
     duration_s: float = 0.0
     error: TaskError | None = None
+    approximation: str = ""
 
     def unwrap(self) -> TaskResult:
         """Return self, or raise the error."""

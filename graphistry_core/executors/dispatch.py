@@ -37,7 +37,7 @@ from ..errors import (
 )
 from . import processes
 from .channel import BrokenChannel, Message, receive, send
-from .contract import GraphData, Limits, Task, TaskResult
+from .contract import APPROXIMATION, GraphData, Limits, Task, TaskResult
 from .inprocess import InProcessExecutor
 from .logs import TaskOutput
 from .runner import Runner, Worker
@@ -192,7 +192,17 @@ class ProcessExecutor(ABC):
         if error is not None:
             about = {"logs": output.text, "run_id": task.run_id, "limits": about_limits(limits), "duration_s": took}
             error = error.with_details(**about)
-        return TaskResult(task.run_id, answer.payload, answer.header.get("type", ""), None, output.text, took, error)
+        notes = str(answer.header.get("notes", ""))
+        return TaskResult(
+            task.run_id,
+            answer.payload,
+            answer.header.get("type", ""),
+            None,
+            output.text,
+            took,
+            error,
+            APPROXIMATION if APPROXIMATION in notes else "",
+        )
 
     def _job(self, task: Task, graph: GraphData, limits: Limits, runner: Runner) -> Message:
         """Return the message that begins a run, but for its word."""

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from ..errors import BadRequest, GraphistryError, ResultNotSerializable, TaskError, TaskFailed
-from .contract import GraphData, Limits, Task, TaskResult
+from .contract import APPROXIMATION, GraphData, Limits, Task, TaskResult
 from .logs import TaskOutput, captured, describe
 from .result import encode
-from .task import compiled, function_of, loaded, prepare
+from .task import check_imports, compiled, function_of, loaded, prepare
 
 _SHOWN_FRAMES = 8
 _LONGEST_LINE = 200
@@ -40,6 +40,8 @@ class InProcessExecutor:
                 "A time or memory limit needs the task to run in a process of its own: use executor='isolated' (Linux) "
                 "or 'spawned', or leave the limit out."
             )
+        if task.cudf_fallback:
+            raise BadRequest("The stand-in for cudf is for tasks in processes of their own: use another executor.")
         start = time.perf_counter()
         if task.function is not None:
             return _call_live(task, graph, start)
@@ -61,6 +63,16 @@ class InProcessExecutor:
 def execute(task: Task, graph: GraphData, limits: Limits, output: TaskOutput) -> tuple[bytes, str]:
     """Run a task in the current process and encode its value; raise TaskError and nothing else."""
     text = prepare(task.source)
+    check_imports(text, ("cudf",) if task.cudf_fallback else ())
+    if task.cudf_fallback:
+        from . import stand_in
+
+        with stand_in.provided(lambda: output.note(APPROXIMATION)):
+            return _execute(text, task, graph, limits, output)
+    return _execute(text, task, graph, limits, output)
+
+
+def _execute(text: str, task: Task, graph: GraphData, limits: Limits, output: TaskOutput) -> tuple[bytes, str]:
     filename = f"<task {task.run_id}>"
     code = compiled(text, filename)
     g = _build(task, graph)

@@ -65,7 +65,7 @@ class IsolatedExecutor(ProcessExecutor):
         cancelled: Callable[[], bool] | None = None,
     ) -> TaskResult:
         """See :class:`ProcessExecutor`; never forks a process that CUDA runs in."""
-        if task.engine == "cudf":
+        if task.engine == "cudf" and not task.cudf_fallback:
             if self.sandbox != "off":
                 raise BadRequest("Tasks on cuDF cannot be fenced in: leave the sandbox off, or use engine='pandas'.")
             with self._zygotes_lock:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ..engines import resolve
-from ..errors import BadRequest, InvalidTask
+from .. import engines
+from ..errors import BadRequest, EnginesDiffer, InvalidTask
 from . import isolating, shared_executor
 from .contract import GraphData, Limits, Task, TaskResult
 from .result import decode
@@ -29,6 +29,9 @@ def run_task(
     lenient_json: bool = False,
     direct: bool = False,
     scheduler: str | None = None,
+    compare: str | None = None,
+    exact: bool = False,
+    cudf_fallback: str | None = None,
 ) -> Any:
     """Run ``task(g)`` here as a server would, and return its decoded value.
 
@@ -43,12 +46,20 @@ def run_task(
     ``executor``: 'inprocess' (the default), 'isolated' (Linux) or 'spawned', where every task has a process of its
     own. ``timeout_s`` (seconds) and ``memory_mb`` (MiB) choose one of these, and are a BadRequest where neither can
     enforce them. Ctrl-C ends the task.
+
+    ``compare``: run it on this engine too, and raise EnginesDiffer when the values differ; what differs, and both times
+    (seconds, of the whole run), go to stderr. Rows and items are compared as multisets and floats to a relative 1e-9;
+    with ``exact``, order, dtypes and the last bits count. ``cudf_fallback='pandas'`` gives a task that imports cudf,
+    where it cannot be used, a stand-in over pandas: an approximation, in a process of its own.
     Raises InvalidTask, TaskFailed, ResultNotSerializable and the other TaskError subclasses.
     """
     result = run_encoded(
         task,
         g,
         engine=engine,
+        compare=compare,
+        exact=exact,
+        cudf_fallback=cudf_fallback,
         executor=executor,
         plottable=plottable,
         timeout_s=timeout_s,
@@ -72,17 +83,60 @@ def run_encoded(
     memory_mb: int | None = None,
     direct: bool = False,
     scheduler: str | None = None,
+    compare: str | None = None,
+    exact: bool = False,
+    cudf_fallback: str | None = None,
     **options: Any,
 ) -> TaskResult:
-    """Run a task as :func:`run_task` does and return its encoded result; raise TaskError."""
+    """Run a task as :func:`run_task` does and return its encoded result; raise TaskError or EnginesDiffer."""
     if scheduler is not None:
         raise BadRequest(f"scheduler={scheduler!r} is for executor='dask', which this version does not have.")
     if direct and not callable(task):
         raise InvalidTask("direct=True calls a live function; pass the function itself, not its source.")
+    if compare is not None and direct:
+        raise BadRequest("compare= looks at values that have travelled; leave out direct=True.")
     live = task if direct and callable(task) else None
     source = "" if live is not None else source_of(task)
-    spec = Task(source, resolve(engine), function=live, **options)
+    fallback = "" if cudf_fallback is None or engines.cudf_problem() is None else cudf_fallback
     limits = Limits(timeout_s=timeout_s, memory_mb=memory_mb)
-    if executor == "auto" and limits.needs_isolation and not direct:
+    if executor == "auto" and (limits.needs_isolation or fallback) and not direct:
         executor = isolating()
-    return shared_executor(executor).run(spec, GraphData.of(g), limits, echo=sys.stderr).unwrap()
+    runs, graph = shared_executor(executor), GraphData.of(g)
+
+    def run_on(name: str) -> TaskResult:
+        spec = Task(source, _resolved(name, fallback), function=live, cudf_fallback=fallback, **options)
+        return runs.run(spec, graph, limits, echo=sys.stderr).unwrap()
+
+    if compare is None:
+        return run_on(engine)
+    first, second = _resolved(engine, fallback), _resolved(compare, fallback)
+    if first == second:
+        raise BadRequest(f"engine={engine!r} is {first!r} here, which is what to compare it with: name another.")
+    ours, theirs = run_on(first), run_on(second)
+    _compare(ours, theirs, (first, second), exact, g, options)
+    return ours
+
+
+def _resolved(engine: str, fallback: str) -> str:
+    return "cudf" if engine == "cudf" and fallback else engines.resolve(engine)
+
+
+def _compare(
+    ours: TaskResult, theirs: TaskResult, names: tuple[str, str], exact: bool, g: Any, options: Mapping[str, Any]
+) -> None:
+    """Say on stderr how two results differ, and how long they took; raise EnginesDiffer when values do."""
+    from .compare import compare
+
+    format, output_type = options.get("format", "json"), options.get("output_type", "json")
+    values = [decode(each.body, each.content_type, format, output_type, g) for each in (ours, theirs)]
+    found = compare(values[0], values[1], exact)
+    took = ", ".join(f"{name} {each.duration_s:.3g} s" for name, each in zip(names, (ours, theirs), strict=True))
+    said = ["the same values", "other values"][bool(found.differences)]
+    print("\n".join([f"{names[0]} and {names[1]}: {said} ({took})", *found.lines()]), file=sys.stderr)
+    if found.differences:
+        count, first = len(found.differences), found.differences[0]
+        raise EnginesDiffer(
+            f"{names[0]} and {names[1]} give different values in {count} place{'s'[: count != 1]}: {first}.",
+            differences=found.differences,
+            warnings=found.warnings,
+        )

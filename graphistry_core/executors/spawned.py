@@ -175,6 +175,10 @@ def _serve(jobs: socket.socket, output: int, scratch: str) -> None:
                 del graphs[next(iter(graphs))]
             graphs[about["key"]] = worker.graph_of(about, dict(zip(about["tables"], job.fds, strict=True)))
             traces = None  # which opened files, and may have imported something
+        if worker.start_cuda(job.header["task"]):
+            traces = None
         traces = traces or Traces()
-        worker.do_job(jobs, job, graphs[about["key"]], scratch)
-        send(jobs, Message({"traces": traces.found()}))
+        succeeded = worker.do_job(jobs, job, graphs[about["key"]], scratch)
+        # After an error in a kernel nothing works any more in this process: CUDA says so at every call.
+        spoilt = [] if succeeded or "cudf" not in sys.modules else ["an error with CUDA running"]
+        send(jobs, Message({"traces": traces.found() + spoilt}))

@@ -205,6 +205,38 @@ def check(tree: ast.Module) -> None:
         )
 
 
+_OF_THE_GPU = ("cudf", "cupy", "cuml", "cugraph", "cuspatial", "rmm", "dask_cudf")
+
+
+def check_imports(text: str, provided: tuple[str, ...] = ()) -> None:
+    """Raise InvalidTask for an import of a GPU library that is not here, and that the task will certainly come to.
+
+    One inside ``try``, ``if``, a loop or a function of the task's own may be meant for elsewhere, and is left to fail.
+    """
+    for node in _certain(parse(text).body):
+        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else [getattr(node, "module", "")]
+        for name in names:
+            root = (name or "").partition(".")[0]
+            if root not in _OF_THE_GPU or root in provided or root in sys.modules or find_spec(root) is not None:
+                continue
+            shown = ast.unparse(node)
+            hint = "; or let a stand-in over pandas take its place (--cudf-fallback pandas)" if root == "cudf" else ""
+            raise InvalidTask(
+                f"`{shown}` at line {node.lineno}: {root} is not installed here. Run the task where it is, or work on "
+                f"g._edges and g._nodes, which are pandas frames here{hint}.",
+                line=node.lineno,
+            )
+
+
+def _certain(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+    """Yield the imports that run whenever a task runs: of the module, and of ``task`` itself."""
+    for node in body:
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            yield node
+        elif isinstance(node, ast.With) or (isinstance(node, ast.FunctionDef) and node.name == "task"):
+            yield from _certain(node.body)
+
+
 def prepare(text: str) -> str:
     """Normalize and check a source; return what will run. Raises InvalidTask; runs nothing."""
     text = normalize(text)

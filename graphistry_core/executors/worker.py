@@ -101,8 +101,8 @@ def take_job(jobs: socket.socket) -> Message | None:
         return None
 
 
-def do_job(jobs: socket.socket, job: Message, graph: GraphData, scratch: str) -> None:
-    """Run the task of a job and answer with what becomes of it."""
+def do_job(jobs: socket.socket, job: Message, graph: GraphData, scratch: str) -> bool:
+    """Run the task of a job and answer with what becomes of it; return whether it succeeded."""
     header = job.header
     word = bytes.fromhex(header["word"])
     send(jobs, Message({"began": True}), word)
@@ -110,9 +110,11 @@ def do_job(jobs: socket.socket, job: Message, graph: GraphData, scratch: str) ->
     task = Task(job.payload.decode("utf-8", "surrogatepass"), **header["task"])
     notes, this = TaskOutput(1.0), os.getpid()
     started = time.perf_counter()
-    with _limited(header, task.engine, scratch):
+    on_gpu = task.engine == "cudf" and not task.cudf_fallback
+    with _limited(header, on_gpu, scratch):
         try:
-            body, kind = execute(task, graph, limits, notes)
+            with _gpu_limited(header["memory"] if on_gpu else None, graph):
+                body, kind = execute(task, graph, limits, notes)
             answer: dict[str, Any] = {"type": kind}
         except TaskError as e:
             error = _as_out_of_memory(e)
@@ -131,6 +133,7 @@ def do_job(jobs: socket.socket, job: Message, graph: GraphData, scratch: str) ->
         fd = _shared(body)
         send(jobs, Message({**answer, "size": len(body)}, fds=[fd]), word)
         os.close(fd)
+    return "error" not in answer
 
 
 def _unknown(e: BaseException) -> dict[str, Any]:
@@ -138,8 +141,12 @@ def _unknown(e: BaseException) -> dict[str, Any]:
     return {"error": {"code": failed.code, "message": failed.message, "details": failed.details}}
 
 
+# Python's, numpy's, Arrow's, cuPy's; RMM and libcudf say std::bad_alloc, whatever the class
+_OUT_OF_MEMORY = ("MemoryError", "_ArrayMemoryError", "ArrowMemoryError", "OutOfMemoryError")
+
+
 def _as_out_of_memory(e: TaskError) -> TaskError:
-    if isinstance(e, TaskFailed) and e.details.get("type") in ("MemoryError", "_ArrayMemoryError", "ArrowMemoryError"):
+    if isinstance(e, TaskFailed) and (e.details.get("type") in _OUT_OF_MEMORY or "std::bad_alloc" in e.message):
         return TaskOutOfMemory(e.message, **e.details)
     return e
 
@@ -157,8 +164,41 @@ def _shared(body: bytes) -> int:
     return fd
 
 
+def start_cuda(task: Mapping[str, Any]) -> bool:
+    """Have cuDF do its first work before a task that uses it, and return whether this was it.
+
+    What CUDA opens and starts then is not the task's doing.
+    """
+    if task.get("engine") != "cudf" or task.get("cudf_fallback") or "cudf" in sys.modules:
+        return False
+    with contextlib.suppress(Exception):  # the task will meet it, and its error says what it is
+        import cudf
+
+        cudf.Series([1]).sum()
+    return True
+
+
 @contextlib.contextmanager
-def _limited(header: Mapping[str, Any], engine: str, scratch: str) -> Any:
+def _gpu_limited(memory: int | None, graph: GraphData) -> Any:
+    """Let RMM, which cuDF allocates with, refuse more than ``memory`` bytes beyond the tables."""
+    if memory is None:
+        yield
+        return
+    try:
+        import rmm
+    except ImportError as e:
+        raise TaskFailed(f"A limit on GPU memory needs rmm, which cuDF comes with: {e}.") from e
+    before = rmm.mr.get_current_device_resource()
+    tables = sum(table.nbytes for table in (graph.edges, graph.nodes) if table is not None)
+    rmm.mr.set_current_device_resource(rmm.mr.LimitingResourceAdaptor(before, memory + tables))
+    try:
+        yield
+    finally:
+        rmm.mr.set_current_device_resource(before)
+
+
+@contextlib.contextmanager
+def _limited(header: Mapping[str, Any], on_gpu: bool, scratch: str) -> Any:
     """Give a task its scratch directory, its share of the threads, and what of its limits a process can hold itself."""
     import resource
 
@@ -168,7 +208,7 @@ def _limited(header: Mapping[str, Any], engine: str, scratch: str) -> Any:
     os.environ["TMPDIR"] = tempfile.tempdir = scratch
     share_threads(header["threads"])
     before = {}
-    if memory is not None and processes.LINUX and engine != "cudf":  # CUDA reserves far more than it uses
+    if memory is not None and processes.LINUX and not on_gpu:  # CUDA reserves far more than it uses
         before[resource.RLIMIT_AS] = _soften(resource.RLIMIT_AS, processes.address_space() + memory)
     if size is not None:
         before[resource.RLIMIT_FSIZE] = _soften(resource.RLIMIT_FSIZE, size)

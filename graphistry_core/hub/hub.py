@@ -42,7 +42,8 @@ class Hub(DatasetOperations):
     ``data_dir``: where everything is kept; a temporary directory, removed at the end, when None. ``users`` (name to
     password, or to a :class:`User`) makes it strict; by default everybody is let in. ``flags`` are feature flags.
     ``executor`` runs the tasks, within ``limits``; ``executor_options`` are for one that is named (``concurrency``,
-    ``queue``, ``preload``). ``plottable`` is what tasks get as ``g``: 'core' or 'pygraphistry'. Safe to call from
+    ``queue``, ``preload``). ``plottable`` is what tasks get as ``g``: 'core' or 'pygraphistry'.
+    ``cudf_fallback='pandas'`` gives tasks that import cudf a stand-in where it cannot be used. Safe to call from
     many threads; no lock is held while a task runs. An upload of more than ``max_upload_bytes`` is refused, also when
     it only gets there by being decompressed. ``external_url``: how others reach this server, for the links it gives.
     """
@@ -56,6 +57,7 @@ class Hub(DatasetOperations):
         executor: Any = "auto",
         executor_options: Mapping[str, Any] | None = None,
         plottable: str = "core",
+        cudf_fallback: str | None = None,
         limits: Limits | None = None,
         clock: Clock | None = None,
         max_upload_bytes: int = MAX_UPLOAD_BYTES,
@@ -64,7 +66,7 @@ class Hub(DatasetOperations):
         self._owns_executor = isinstance(executor, str)
         self.executor = get_executor(executor, **executor_options or {})
         self.limits = limits or Limits()
-        self._plottable = plottable
+        self._plottable, self._cudf_fallback = plottable, cudf_fallback
         self.store = Store(data_dir, max_upload_bytes)
         self.external_url = None if external_url is None else checked_url(external_url)
         self.visits = Visits()
@@ -165,15 +167,17 @@ class Hub(DatasetOperations):
         """Run ``task(g)`` on a dataset; raise TaskError."""
         self.accounts.require_python(caller)
         dataset = self._use(request.dataset_id, caller)
+        fallback = self._cudf_fallback if self._cudf_fallback and engines.cudf_problem() is not None else ""
         task = Task(
             source=request.execute,
-            engine=engines.resolve(request.engine),
+            engine="cudf" if request.engine == "cudf" and fallback else engines.resolve(request.engine),
             plottable=self._plottable,
             format=request.format,
             output_type=request.output_type,
+            cudf_fallback=fallback,
         )
         result = self._run(task, dataset, caller).unwrap()
-        return wire.PythonAnswer(result.body, result.content_type)
+        return wire.PythonAnswer(result.body, result.content_type, result.approximation)
 
     def gfql(self, request: wire.Gfql, caller: Caller) -> wire.PythonAnswer:
         """Run a GFQL query on a dataset, and keep the result as a dataset if asked to."""

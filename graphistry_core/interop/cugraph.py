@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .. import frames
+from .. import engines, frames
 from ..errors import BadRequest, BindingError, warn_user
 from . import tables
 
@@ -15,7 +15,7 @@ KINDS = ("Graph", "MultiGraph", "BiPartiteGraph")
 
 
 def _cudf(frame: Any) -> Any:
-    return frame if frames.library_of(frame) == "cudf" else frames.to_engine(frames.to_arrow(frame), "cudf")
+    return frame if frames.library_of(frame) == "cudf" else engines.to_frame(frames.to_arrow(frame), "cudf")
 
 
 def to_cugraph(g: Plottable, directed: bool, include_nodes: bool, kind: str) -> Any:

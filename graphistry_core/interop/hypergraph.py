@@ -99,7 +99,7 @@ def hypergraph(
         for label, count in (("links", made["edges"]), ("events", rows), ("attrib entities", made["entities"])):
             print("#", label, len(count))
     if engine == "cudf":
-        made = {name: frames.to_engine(frames.to_arrow(each, warn=False), engine) for name, each in made.items()}
+        made = {name: engines.to_frame(frames.to_arrow(each, warn=False), engine) for name, each in made.items()}
     ends = (names.source, names.destination) if choices.direct else (names.attribid, names.eventid)
     graph = g.edges(made["edges"], *ends).nodes(made["nodes"], names.nodeid).bind(point_title=names.title)
     return {**made, "graph": graph}

@@ -108,7 +108,7 @@ def to_cudf(g: Plottable) -> Plottable:
     for verb in SCHEMA_TABLES:
         table = getattr(g, f"_{verb}")
         if table is not None and frames.library_of(table) != "cudf":
-            g = getattr(g, verb)(frames.to_engine(frames.to_arrow(table), "cudf"))
+            g = getattr(g, verb)(engines.to_frame(frames.to_arrow(table), "cudf"))
     return g.copy()
 
 

@@ -10,20 +10,27 @@ from ..errors import BadRequest
 from ..messages import JSON_TYPE, Fields, HttpRequest, HttpResponse
 from .base import FORMATS, OUTPUT_TYPES, Answer, Request, without_none
 
+_APPROXIMATION = "X-Graphistry-Core-Approximation"
+
 
 @dataclass(frozen=True)
 class PythonAnswer(Answer):
-    """A task's encoded result: JSON, plain text, CSV, Parquet or a zip of two tables."""
+    """A task's encoded result: JSON, plain text, CSV, Parquet or a zip of two tables.
+
+    ``approximation`` says what a server of ours did not have (a header of its own); empty for all others.
+    """
 
     body: bytes = field(repr=False)
     content_type: str = JSON_TYPE
+    approximation: str = ""
 
     def encode(self) -> HttpResponse:
-        return HttpResponse(200, self.body, self.content_type)
+        headers = {_APPROXIMATION: self.approximation} if self.approximation else {}
+        return HttpResponse(200, self.body, self.content_type, headers)
 
     @classmethod
     def decode(cls, http: HttpResponse) -> PythonAnswer:
-        return cls(http.body, http.content_type)
+        return cls(http.body, http.content_type, http.headers.get(_APPROXIMATION, ""))
 
 
 _INDENT = " " * 4
