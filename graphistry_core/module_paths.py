@@ -35,7 +35,7 @@ OURS: dict[str, dict[str, str]] = {
     },
 }
 FORWARDED = ("constants", "validate", "schema", "models", "compute.ast", "compute.chain", "compute.predicates",
-             "compute.exceptions", "compute.ASTSerializable", "compute.filter_by_dict", "compute.hop")  # fmt: skip
+             "compute.ASTSerializable")  # fmt: skip
 
 
 class _Finder:

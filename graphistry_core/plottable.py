@@ -16,6 +16,7 @@ from .bindings import guess_ends, guess_node
 from .compute import bridge
 from .encodings import BINDINGS, STRUCTURE
 from .errors import BindingError, ConfigError, warn_user
+from .plottable_compute import ComputeMethods
 from .plottable_interop import InteropMethods
 from .plottable_show import ShowMethods
 
@@ -146,7 +147,7 @@ class GraphVerbs(ShowMethods, InteropMethods):
         return self._graph()._with(description=description, dataset_id=None)
 
 
-class Plottable(GraphVerbs):
+class Plottable(ComputeMethods, GraphVerbs):
     """A graph: edges, optionally nodes, bindings, and how to show it.
 
     Attributes that tasks read, as in PyGraphistry: ``_edges`` and ``_nodes`` (any table, or None), ``_source``,

@@ -20,6 +20,7 @@ LAYERS = [
     ["table_process"],
     ["viewer_settings", "viewer_collections", "react_encodings", "kepler", "interop"],
     ["plottable_show", "plottable_interop", "compute"],
+    ["plottable_compute"],
     ["plottable"],
     ["executors"],
     ["hub"],

@@ -1,0 +1,153 @@
+"""``hop``: the neighbourhood of some nodes, step by step. PyGraphistry's parameters and answers."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from .. import frames
+from ..errors import BadRequest
+from . import bridge, scan
+from .columns import rows
+from .filter_by_dict import NotOurs, filter_mask
+from .index import GraphIndex, index_of
+from .prepared import in_pandas, is_ours, with_nodes
+from .traverse import Conditions, Reached, walk
+
+DIRECTIONS = ("forward", "reverse", "undirected")
+
+
+def hop(g: Any, nodes: Any = None, hops: int | None = 1, **options: Any) -> Any:
+    """Return the part of a graph within some steps of ``nodes``; see :meth:`Plottable.hop`."""
+    asked = {**_DEFAULTS, **options}
+    unknown = set(options) - set(_DEFAULTS)
+    if unknown:
+        raise TypeError(f"hop() got unexpected keyword arguments {sorted(unknown)}")
+    direction = asked["direction"]
+    if direction not in DIRECTIONS:
+        raise BadRequest(f"Invalid direction: {direction!r}; it is one of {', '.join(map(repr, DIRECTIONS))}.")
+    if asked["target_wave_front"] is not None and nodes is None:
+        raise BadRequest("target_wave_front needs nodes to start from.")
+    most = max_hops(hops, asked)
+    if _plain(g, nodes, most, asked):
+        with contextlib.suppress(NotOurs):
+            return _hop(g, nodes, most, asked)
+    return bridge.verb(g, "hop")(nodes, hops, **options)
+
+
+def _hop(g: Any, nodes: Any, most: int | None, asked: dict[str, Any]) -> Any:
+    bound = g._nodes is not None and g._node is not None
+    g = with_nodes(in_pandas(g))
+    if g._source is None or g._destination is None:
+        raise BadRequest("Source and destination must be bound: bind them with g.edges(df, source, destination).")
+    seeds = None if nodes is None else _ids_of(nodes, g._node)
+    if bound and seeds is not None and scan.pays(g, len(seeds), most, asked):
+        found = scan.walk(g, seeds, asked["direction"], most)
+        if found is not None:
+            return _result(g, found, asked)
+    index = index_of(g)
+    start = index.codes_of(seeds) if seeds is not None else _all_codes(index, g)
+    start = np.unique(start[start >= 0]).astype(np.int32)
+    return _result(g, walk(index, start, asked["direction"], most, _conditions(g, index, asked)), asked)
+
+
+_DEFAULTS: dict[str, Any] = {
+    "min_hops": None, "max_hops": None, "output_min_hops": None, "output_max_hops": None, "label_node_hops": None,
+    "label_edge_hops": None, "label_seeds": False, "to_fixed_point": False, "direction": "forward", "edge_match": None,
+    "source_node_match": None, "destination_node_match": None, "source_node_query": None,
+    "destination_node_query": None, "edge_query": None, "return_as_wave_front": False, "include_zero_hop_seed": False,
+    "target_wave_front": None, "engine": "auto",
+}  # fmt: skip
+_ELSEWHERE = ("output_min_hops", "output_max_hops", "label_node_hops", "label_edge_hops", "label_seeds",
+              "include_zero_hop_seed", "target_wave_front")  # fmt: skip
+
+
+def max_hops(hops: int | None, asked: dict[str, Any]) -> int | None:
+    """Return how many steps to take at most, None for as many as there are; raise BadRequest for bounds that clash."""
+    if asked["to_fixed_point"]:
+        most = None
+    else:
+        most = asked["max_hops"] if asked["max_hops"] is not None else hops
+        if most is not None and not isinstance(most, int):
+            raise BadRequest(f"hops must be an integer unless to_fixed_point is True, not {most!r}.")
+    least = asked["min_hops"] if asked["min_hops"] is not None else 0 if most == 0 else 1
+    if least < 0 or (most is not None and most < 0):
+        raise BadRequest(f"min_hops and max_hops must be at least 0, not {least} and {most}.")
+    if most is not None and least > most:
+        raise BadRequest(f"min_hops ({least}) cannot exceed max_hops ({most}).")
+    return most
+
+
+def _plain(g: Any, nodes: Any, most: int | None, asked: dict[str, Any]) -> bool:
+    """Say whether this package runs a hop itself; the rest is PyGraphistry's, which must then be installed."""
+    if any(asked[name] not in (None, False) if name != "target_wave_front" else asked[name] is not None
+           for name in _ELSEWHERE):  # fmt: skip
+        return False
+    if asked["min_hops"] not in (None, 1) or most == 0 or not is_ours(g):
+        return False
+    if str(getattr(asked["engine"], "value", asked["engine"])) not in ("auto", "pandas"):
+        return False
+    if nodes is not None and frames.library_of(nodes) not in ("pandas", "pyarrow"):
+        return False
+    if asked["return_as_wave_front"] and (nodes is None or (asked["direction"] == "undirected" and most != 1)):
+        return False
+    return g._edge is None or (g._edges is not None and g._edge in frames.column_names(g._edges))
+
+
+def _ids_of(nodes: Any, column: str) -> Any:
+    frame = nodes if frames.library_of(nodes) == "pandas" else frames.to_pandas(frames.to_arrow(nodes))
+    if column not in frame.columns:
+        raise KeyError(column)
+    return frame[column]
+
+
+def _all_codes(index: GraphIndex, g: Any) -> np.ndarray:
+    if index.unique:
+        return np.arange(index.count, dtype=np.int32)
+    return index.codes_of(g._nodes[g._node])
+
+
+def _conditions(g: Any, index: GraphIndex, asked: dict[str, Any]) -> Conditions:
+    edges = _mask(g._edges, asked["edge_match"], asked["edge_query"])
+    ends = []
+    for which in ("source", "destination"):
+        mask = _mask(g._nodes, asked[f"{which}_node_match"] or None if which == "destination" else
+                     asked[f"{which}_node_match"], asked[f"{which}_node_query"])  # fmt: skip
+        ends.append(None if mask is None else node_mask(index, g, mask))
+    return Conditions(edges, *ends)
+
+
+def node_mask(index: GraphIndex, g: Any, mask: np.ndarray) -> np.ndarray:
+    """Turn a mask on rows of the node table into one on codes: a node is in when any of its rows is."""
+    if index.unique:
+        return mask
+    codes = index.codes_of(g._nodes[g._node][mask])
+    out = np.zeros(index.count, np.bool_)
+    out[codes[codes >= 0]] = True
+    return out
+
+
+def _mask(frame: Any, match: Any, query: str | None) -> np.ndarray | None:
+    """Return which rows match a dict and a query, or None where there is neither."""
+    if match is None and query is None:
+        return None
+    mask = filter_mask(frame, match) if match else np.ones(len(frame), np.bool_)
+    return mask if query is None else mask & query_mask(frame, query)
+
+
+def query_mask(frame: Any, query: str) -> np.ndarray:
+    """Return which rows a pandas query selects."""
+    numbered = frame.copy(deep=False)
+    numbered.index = pd.RangeIndex(len(frame))
+    mask = np.zeros(len(frame), np.bool_)
+    mask[numbered.query(query).index.to_numpy()] = True
+    return mask
+
+
+def _result(g: Any, found: Reached, asked: dict[str, Any]) -> Any:
+    """Build the graph of what was reached: rows in the order of its tables, numbered afresh."""
+    codes = found.nodes if asked["return_as_wave_front"] else np.union1d(found.nodes, found.left)
+    return g.nodes(rows(g._nodes, np.sort(codes).astype(np.intp))).edges(rows(g._edges, found.edges))

@@ -1,0 +1,209 @@
+"""The loops: hashing ids to codes, adjacency in compressed rows, one step of a traversal, scans. numpy arrays only.
+
+Compiled by numba, and kept on disk between processes. Without numba, or with its JIT switched off, the same functions
+run as Python: the same answers, far slower, and a warning in the log says so once. May import nothing of ours.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import numpy as np
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _compiler() -> Any:
+    """Return what compiles a function, or None where nothing does."""
+    try:
+        import numba
+    except ImportError:  # no wheel for this platform or Python
+        return None
+    return None if numba.config.DISABLE_JIT else numba.njit(cache=True, nogil=True)  # type: ignore[attr-defined]
+
+
+_found = _compiler()
+COMPILED = _found is not None
+
+
+if not COMPILED:
+    logging.getLogger("graphistry_core").warning(
+        "numba is not there, or its JIT is off: graph verbs give the same answers, and are slow."
+    )
+    np.seterr(over="ignore")  # hashes are meant to wrap around
+
+
+def _kernel(function: F) -> F:
+    return function if _found is None else _found(function)
+
+
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+
+
+def lookup_table(count: int) -> tuple[np.ndarray, np.ndarray, np.uint64]:
+    """Return an empty hash table (keys, codes, shift) for so many ids; a code of -1 is a free slot."""
+    bits = max(int(np.ceil(np.log2(max(count, 1) * 1.6 + 1))), 3)
+    return np.empty(1 << bits, np.int64), np.full(1 << bits, -1, np.int32), np.uint64(64 - bits)
+
+
+@_kernel
+def insert_ids(ids: Any, keys: Any, codes: Any, shift: Any) -> Any:
+    """Give each id the position at which it comes first; return how many come again."""
+    mask = len(keys) - 1
+    again = 0
+    for i in range(len(ids)):
+        key = ids[i]
+        at = np.int64((np.uint64(key) * _GOLDEN) >> shift)
+        while codes[at] >= 0 and keys[at] != key:
+            at = (at + 1) & mask
+        if codes[at] < 0:
+            keys[at] = key
+            codes[at] = i
+        else:
+            again += 1
+    return again
+
+
+@_kernel
+def find_ids(values: Any, keys: Any, codes: Any, shift: Any, out: Any) -> None:
+    """Write each value's code, or -1, to ``out``."""
+    mask = len(keys) - 1
+    for i in range(len(values)):
+        key = values[i]
+        at = np.int64((np.uint64(key) * _GOLDEN) >> shift)
+        code = codes[at]
+        while code >= 0 and keys[at] != key:
+            at = (at + 1) & mask
+            code = codes[at]
+        out[i] = code
+
+
+@_kernel
+def first_seen(values: Any, keys: Any, codes: Any, shift: Any, uniques: Any, count: Any) -> Any:
+    """Add the values that are new to the table and to ``uniques``, numbered as they come; return the new count."""
+    mask = len(keys) - 1
+    for i in range(len(values)):
+        key = values[i]
+        at = np.int64((np.uint64(key) * _GOLDEN) >> shift)
+        while codes[at] >= 0 and keys[at] != key:
+            at = (at + 1) & mask
+        if codes[at] < 0:
+            if count == len(uniques):
+                return -1 - i
+            keys[at] = key
+            codes[at] = count
+            uniques[count] = key
+            count += 1
+    return count
+
+
+@_kernel
+def adjacency(near: Any, far: Any, ptr: Any, perm: Any) -> None:
+    """Sort edges by their near end: ``perm[ptr[u]:ptr[u + 1]]`` are the positions of the edges at u, ascending.
+
+    Edges with an end that is -1 are left out. ``ptr`` comes in as zeros, one longer than there are nodes.
+    """
+    for i in range(len(near)):
+        if near[i] >= 0 and far[i] >= 0:
+            ptr[near[i] + 1] += 1
+    for u in range(1, len(ptr)):
+        ptr[u] += ptr[u - 1]
+    for i in range(len(near)):
+        if near[i] >= 0 and far[i] >= 0:
+            perm[ptr[near[i]]] = i
+            ptr[near[i]] += 1
+    for u in range(len(ptr) - 1, 0, -1):  # every start has moved to the next one's
+        ptr[u] = ptr[u - 1]
+    ptr[0] = 0
+
+
+@_kernel
+def count_ends(codes: Any, counts: Any) -> None:
+    """Add to ``counts`` how often each code occurs; -1 is skipped."""
+    for i in range(len(codes)):
+        if codes[i] >= 0:
+            counts[codes[i]] += 1
+
+
+@_kernel
+def degree_sum(frontier: Any, ptr: Any) -> Any:
+    """Return how many edges are at the nodes of a frontier."""
+    total = 0
+    for i in range(len(frontier)):
+        total += ptr[frontier[i] + 1] - ptr[frontier[i]]
+    return total
+
+
+@_kernel
+def expand(
+    frontier: Any, ptr: Any, perm: Any, far: Any, edge_ok: Any, far_ok: Any, stamp: Any, epoch: Any,
+    used: Any, nodes: Any, node_count: Any, edges: Any, edge_count: Any,
+) -> Any:  # fmt: skip
+    """Take one step: write the edges at the frontier, and the nodes not yet stamped that they lead to.
+
+    ``edge_ok`` and ``far_ok`` are masks, or empty for no condition. ``used`` is set for each node of the frontier that
+    an edge was taken from. Returns (nodes, edges) written so far.
+    """
+    any_edge, any_far = len(edge_ok) == 0, len(far_ok) == 0
+    for i in range(len(frontier)):
+        u = frontier[i]
+        for k in range(ptr[u], ptr[u + 1]):
+            e = perm[k]
+            if not (any_edge or edge_ok[e]):
+                continue
+            v = far[e]
+            if not (any_far or far_ok[v]):
+                continue
+            edges[edge_count] = e
+            edge_count += 1
+            used[i] = True
+            if stamp[v] != epoch:
+                stamp[v] = epoch
+                nodes[node_count] = v
+                node_count += 1
+    return node_count, edge_count
+
+
+@_kernel
+def unstamped(codes: Any, stamp: Any, epoch: Any, out: Any) -> Any:
+    """Stamp codes and write those that were not stamped yet; return how many."""
+    count = 0
+    for i in range(len(codes)):
+        code = codes[i]
+        if code >= 0 and stamp[code] != epoch:
+            stamp[code] = epoch
+            out[count] = code
+            count += 1
+    return count
+
+
+@_kernel
+def scan_one(values: Any, wanted: Any, out: Any) -> Any:
+    """Write the positions of one value, as many as fit; return how many there are."""
+    count = 0
+    for i in range(len(values)):
+        if values[i] == wanted:
+            if count < len(out):
+                out[count] = i
+            count += 1
+    return count
+
+
+@_kernel
+def scan_set(values: Any, keys: Any, codes: Any, shift: Any, out: Any) -> Any:
+    """Write the positions of the values that are in a hash table, as many as fit; return how many there are."""
+    mask = len(keys) - 1
+    count = 0
+    for i in range(len(values)):
+        key = values[i]
+        at = np.int64((np.uint64(key) * _GOLDEN) >> shift)
+        while codes[at] >= 0:
+            if keys[at] == key:
+                if count < len(out):
+                    out[count] = i
+                count += 1
+                break
+            at = (at + 1) & mask
+    return count

@@ -1,0 +1,144 @@
+"""What a graph can be asked: degrees, neighbourhoods, patterns, parts of it. One-liners onto :mod:`compute`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .plottable import Plottable
+
+
+class ComputeMethods:
+    """The verbs, with PyGraphistry's parameters and answers. Tables that are not pandas' go to PyGraphistry's own."""
+
+    def _graph(self) -> Plottable:
+        raise NotImplementedError
+
+    def _ours(self) -> bool:
+        from .compute.prepared import is_ours
+
+        return is_ours(self._graph())
+
+    def _theirs(self, name: str) -> Any:
+        from .compute import bridge
+
+        return bridge.verb(self._graph(), name)
+
+    def materialize_nodes(self, reuse: bool = True, engine: Any = "auto") -> Plottable:
+        """Return the graph with a node table: its own, or the ids in its edges, sources first, then destinations.
+
+        The id column is the bound node's, else ``id``, which is then bound; its dtype is that of the edges' columns.
+        ``reuse=False`` makes it anew. Raises BadRequest (a ValueError) without edges or their bindings.
+        """
+        from .compute import prepared
+
+        if not self._ours() or _name(engine) not in ("auto", "pandas"):
+            return self._theirs("materialize_nodes")(reuse, engine)  # type: ignore[no-any-return]
+        return prepared.materialize_nodes(self._graph(), reuse)  # type: ignore[no-any-return]
+
+    def get_degrees(
+        self, col: str = "degree", degree_in: str = "degree_in", degree_out: str = "degree_out"
+    ) -> Plottable:
+        """Return the graph with the columns ``degree_in``, ``degree_out`` and their sum (int32) on its nodes.
+
+        Nodes without an edge have 0; an edge from a node to itself counts on both sides.
+        """
+        from .compute import degrees
+
+        if not self._ours():
+            return self._theirs("get_degrees")(col, degree_in, degree_out)  # type: ignore[no-any-return]
+        return degrees.get_degrees(self._graph(), col, degree_in, degree_out)  # type: ignore[no-any-return]
+
+    def get_indegrees(self, col: str = "degree_in") -> Plottable:
+        """Return the graph with the number of edges into each node (int32) as a column."""
+        from .compute import degrees
+
+        if not self._ours():
+            return self._theirs("get_indegrees")(col)  # type: ignore[no-any-return]
+        return degrees.one_way(self._graph(), "destination", col)  # type: ignore[no-any-return]
+
+    def get_outdegrees(self, col: str = "degree_out") -> Plottable:
+        """Return the graph with the number of edges out of each node (int32) as a column."""
+        from .compute import degrees
+
+        if not self._ours():
+            return self._theirs("get_outdegrees")(col)  # type: ignore[no-any-return]
+        return degrees.one_way(self._graph(), "source", col)  # type: ignore[no-any-return]
+
+    def hop(self, nodes: Any = None, hops: int | None = 1, **options: Any) -> Plottable:
+        """Return the part of the graph within ``hops`` steps of ``nodes`` (a table with the id column; None: all).
+
+        ``direction``: 'forward', 'reverse' or 'undirected'; ``to_fixed_point=True``: as far as there is a way.
+        ``edge_match``, ``source_node_match``, ``destination_node_match``: dicts of column to value, list or predicate
+        that hold at every step; the same with ``_query``, a pandas query. ``return_as_wave_front=True`` leaves out
+        seeds that no edge leads to. Rows keep the order of the tables, and are numbered afresh. Edges whose ends have
+        no row in the node table, where the graph has one, belong to no hop.
+
+        ``min_hops`` beyond 1, hop labels, output slices and ``target_wave_front`` are PyGraphistry's own when it is
+        installed, and an AttributeError else. Raises BadRequest (a ValueError) for bounds that clash, GFQLSchemaError
+        for conditions on columns that are not there.
+        """
+        from .compute.hop import hop
+
+        return hop(self._graph(), nodes, hops, **options)  # type: ignore[no-any-return]
+
+    def filter_nodes_by_dict(self, filter_dict: Any = None, engine: Any = "auto") -> Plottable:
+        """Return the graph with the nodes whose columns match: values, lists of them, or predicates; edges stay.
+
+        Raises GFQLSchemaError for a column that is not there, or whose type the value does not fit.
+        """
+        return self._filtered("nodes", filter_dict, engine)
+
+    def filter_edges_by_dict(self, filter_dict: Any = None, engine: Any = "auto") -> Plottable:
+        """Return the graph with the edges whose columns match; see :meth:`filter_nodes_by_dict`."""
+        return self._filtered("edges", filter_dict, engine)
+
+    def _filtered(self, which: str, filter_dict: Any, engine: Any) -> Plottable:
+        from .compute import select
+        from .compute.filter_by_dict import NotOurs
+
+        if self._ours() and _name(engine) in ("auto", "pandas"):
+            try:
+                return select.filter_table(self._graph(), which, filter_dict)  # type: ignore[no-any-return]
+            except NotOurs:
+                pass
+        return self._theirs(f"filter_{which}_by_dict")(filter_dict, engine)  # type: ignore[no-any-return]
+
+    def keep_nodes(self, nodes: Any) -> Plottable:
+        """Return the graph with the nodes named (ids, or a dict of column to values) and the edges among them."""
+        from .compute import select
+
+        return select.keep_nodes(self._graph(), nodes) if self._ours() else self._theirs("keep_nodes")(nodes)  # type: ignore[no-any-return]
+
+    def drop_nodes(self, nodes: Any) -> Plottable:
+        """Return the graph without the nodes named by their ids, and without the edges at them."""
+        from .compute import select
+
+        return select.drop_nodes(self._graph(), nodes) if self._ours() else self._theirs("drop_nodes")(nodes)  # type: ignore[no-any-return]
+
+    def prune_self_edges(self) -> Plottable:
+        """Return the graph without the edges from a node to itself."""
+        from .compute import select
+
+        return select.prune_self_edges(self._graph()) if self._ours() else self._theirs("prune_self_edges")()  # type: ignore[no-any-return]
+
+    def gfql_index_all(self, col_stats_by_type: bool = False, engine: Any = "auto") -> Plottable:
+        """Return the graph with its index built, in both directions, for hops and patterns to come.
+
+        They build it themselves when they need it; this only chooses the moment. The index belongs to the tables the
+        graph has now, and is left behind with them.
+        """
+        from .compute import index, prepared
+
+        if not self._ours():
+            return self._theirs("gfql_index_all")(col_stats_by_type, engine)  # type: ignore[no-any-return]
+        g = prepared.with_nodes(prepared.in_pandas(self._graph()))
+        built = index.index_of(g)
+        _ = built.out, built.into
+        out = self._graph().copy()
+        out.__dict__["_compute"] = index.holder_of(g)
+        return out
+
+
+def _name(engine: Any) -> str:
+    return str(getattr(engine, "value", engine))
