@@ -126,6 +126,24 @@ _CLASSES = {
     "collection_set": "viewer_collections",
     "run_task": "executors.run",
 }
+_PATTERNS = (
+    "Chain",
+    "e",
+    "e_forward",
+    "e_reverse",
+    "e_undirected",
+    "n",
+)
+_PREDICATES = (
+    "Between", "Contains", "Duplicated", "EQ", "Endswith", "Fullmatch", "GE", "GT", "IsAlnum", "IsAlpha",
+    "IsDecimal", "IsDigit", "IsIn", "IsLeapYear", "IsLower", "IsMonthEnd", "IsMonthStart", "IsNA", "IsNull",
+    "IsNumeric", "IsQuarterEnd", "IsQuarterStart", "IsSpace", "IsTitle", "IsUpper", "IsYearEnd",
+    "IsYearStart", "LE", "LT", "Match", "NE", "NotNA", "NotNull", "Startswith", "between", "contains",
+    "duplicated", "endswith", "eq", "fullmatch", "ge", "gt", "is_in", "is_leap_year", "is_month_end",
+    "is_month_start", "is_quarter_end", "is_quarter_start", "is_year_end", "is_year_start", "isalnum",
+    "isalpha", "isdecimal", "isdigit", "islower", "isna", "isnull", "isnumeric", "isspace", "istitle",
+    "isupper", "le", "lt", "match", "ne", "notna", "notnull", "startswith",
+)  # fmt: skip
 _ERRORS = (
     "AccessDenied",
     "ArrowConversionError",
@@ -239,7 +257,7 @@ _OF_THE_CLIENT = (
     "verify_token",
 )
 
-__all__ = sorted([*_CLASSES, *_ERRORS, *_OF_THE_CLIENT])  # noqa: PLE0605
+__all__ = sorted([*_CLASSES, *_PATTERNS, *_PREDICATES, *_ERRORS, *_OF_THE_CLIENT])  # noqa: PLE0605
 
 
 _HINT = '. If it is one of the names of PyGraphistry: pip install "graphistry-core[pygraphistry]"'
@@ -248,6 +266,10 @@ _HINT = '. If it is one of the names of PyGraphistry: pip install "graphistry-co
 def __getattr__(name: str) -> Any:
     if name in _CLASSES:
         return getattr(import_module(f".{_CLASSES[name]}", __name__), name)
+    if name in _PATTERNS:
+        return getattr(import_module(".compute.ast", __name__), name)
+    if name in _PREDICATES:
+        return getattr(import_module(".compute.predicates", __name__), name)
     if name in _ERRORS:
         return getattr(import_module(".errors", __name__), name)
     if name in _OF_THE_CLIENT:

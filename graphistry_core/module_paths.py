@@ -18,10 +18,32 @@ from typing import Any
 from .errors import MissingDependency
 
 _PACKAGE = __name__.rpartition(".")[0]
+_COMPARISONS = "GT gt LT lt GE ge LE le EQ eq NE ne Between between IsNA isna NotNA notna"
 OURS: dict[str, dict[str, str]] = {
     "plotter": {"Plotter": "plottable.Plottable"},
     "Plottable": {"Plottable": "plottable.Plottable"},
     "Engine": {"Engine": "engines.Engine", "EngineAbstract": "engines.EngineAbstract"},
+    **{
+        f"compute.predicates.{module}": {name: f"compute.predicates.{name}" for name in names.split()}
+        for module, names in {
+            "ASTPredicate": "ASTPredicate",
+            "is_in": "IsIn is_in",
+            "categorical": "Duplicated duplicated",
+            "logical": "AllOf all_of",
+            "from_json": "from_json",
+            "comparison": _COMPARISONS + " ComparisonPredicate",
+            "numeric": _COMPARISONS,
+            "str": "Contains contains Startswith startswith Endswith endswith Match match Fullmatch fullmatch "
+            "IsNumeric isnumeric IsAlpha isalpha IsDigit isdigit IsLower islower IsUpper isupper IsSpace isspace "
+            "IsAlnum isalnum IsDecimal isdecimal IsTitle istitle IsNull isnull NotNull notnull",
+            "temporal": "IsMonthStart is_month_start IsMonthEnd is_month_end IsQuarterStart is_quarter_start "
+            "IsQuarterEnd is_quarter_end IsYearStart is_year_start IsYearEnd is_year_end IsLeapYear is_leap_year",
+        }.items()
+    },
+    "compute.ast_temporal": {
+        name: f"compute.predicates.{name}"
+        for name in ("TemporalValue", "DateTimeValue", "DateValue", "TimeValue", "temporal_value_from_json")
+    },
     "collections": {
         "collection_set": "viewer_collections.collection_set",
         "collection_intersection": "viewer_collections.collection_intersection",
@@ -34,8 +56,7 @@ OURS: dict[str, dict[str, str]] = {
         "TokenExpireException": "errors.TokenExpired",
     },
 }
-FORWARDED = ("constants", "validate", "schema", "models", "compute.ast", "compute.chain", "compute.predicates",
-             "compute.ASTSerializable")  # fmt: skip
+FORWARDED = ("constants", "validate", "schema", "models")  # fmt: skip
 
 
 class _Finder:

@@ -122,6 +122,22 @@ class ComputeMethods:
 
         return select.prune_self_edges(self._graph()) if self._ours() else self._theirs("prune_self_edges")()  # type: ignore[no-any-return]
 
+    def gfql(self, query: Any, **options: Any) -> Plottable:
+        """Return what matches a query.
+
+        A pattern: a list of :func:`n`, :func:`e_forward` and their kin, a Chain, the JSON of one; or anything of
+        PyGraphistry's when that is installed (Cypher, ``let``, ``call``, rows). A step's ``name`` becomes a boolean
+        column. Rows keep the order of the tables. ``strict``: what a condition on a column that is not there means;
+        None warns and takes it as null, True is an error. Raises GFQLValidationError.
+        """
+        from .compute.chain import gfql
+
+        return gfql(self._graph(), query, **options)  # type: ignore[no-any-return]
+
+    def chain(self, ops: Any, **options: Any) -> Plottable:
+        """Do what :meth:`gfql` does, for a pattern; PyGraphistry's older name."""
+        return self.gfql(ops, **options)
+
     def gfql_index_all(self, col_stats_by_type: bool = False, engine: Any = "auto") -> Plottable:
         """Return the graph with its index built, in both directions, for hops and patterns to come.
 

@@ -104,8 +104,8 @@ def _renumbered(frame):
 
 
 def _sorted(frame):
-    keys = frame.astype(str).agg("|".join, axis=1) if len(frame) else pd.Series([], dtype=str)
-    return frame.iloc[np.argsort(keys.to_numpy(), kind="stable")].reset_index(drop=True)
+    keys = [repr(row) for row in frame.itertuples(index=False, name=None)]
+    return frame.iloc[sorted(range(len(keys)), key=keys.__getitem__)].reset_index(drop=True)
 
 
 @FEW
@@ -190,3 +190,59 @@ def test_parts_of_a_graph(drawn, chosen):
     ):
         ours, theirs = (outcome(lambda m=m, c=call: c(made(m, *drawn))) for m in (graphistry_core, graphistry))
         same(ours, theirs)
+
+
+# --- patterns -------------------------------------------------------------------------------------------------
+
+NODE_FILTERS = [None, {"kind": "p"}, {"size": [0, 1, 2]}, ("size", "gt", 1), {"size": 3}, ("kind", "startswith", "p"),
+                {"nowhere": 1}, {"kind": 1}, ("kind", "isna")]  # fmt: skip
+EDGE_FILTERS = [None, {"w": 1}, {"kind": "x"}, ("w", "ge", 1), ("kind", "is_in", ["x", "y"]), {"nowhere": 1}]
+
+
+@st.composite
+def patterns(draw):
+    """Steps as plain data, to be made with either library's classes."""
+    steps, aliases = [], iter(["a", "b", "c", "d", "e"])
+
+    def some(values, odds=2):
+        return draw(st.sampled_from(values)) if draw(st.integers(0, odds)) == 0 else None
+
+    for _ in range(draw(st.integers(1, 4))):
+        if draw(st.booleans()):
+            steps.append(("n", {"filter_dict": some(NODE_FILTERS, 1), "query": some(["size < 4"], 6)}))
+        else:
+            direction = draw(st.sampled_from(["e_forward", "e_reverse", "e_undirected"]))
+            options = {"edge_match": some(EDGE_FILTERS, 1), "source_node_match": some([{"kind": "p"}], 4),
+                       "destination_node_match": some([{"size": [0, 1, 2]}, {"kind": "q"}], 4),
+                       "edge_query": some(["w > 0"], 6), "destination_node_query": some(["size > 0"], 8)}  # fmt: skip
+            if direction != "e_undirected":
+                options |= draw(st.sampled_from([{}, {}, {}, {"hops": 2}, {"hops": 3}, {"to_fixed_point": True}]))
+            steps.append((direction, options))
+        if draw(st.integers(0, 2)) == 0:
+            steps[-1][1]["name"] = next(aliases)
+    return steps
+
+
+def pattern(module, steps):
+    def value(found):
+        if isinstance(found, tuple):
+            column, predicate, *arguments = found
+            return {column: getattr(module, predicate)(*arguments)}
+        return found
+
+    return [
+        getattr(module, kind)(**{k: value(v) for k, v in options.items() if v is not None}) for kind, options in steps
+    ]
+
+
+@MANY
+@given(graphs(tables=("none", "full", "partial")), patterns(), st.sampled_from([None, True, "quiet"]))
+def test_chain(drawn, steps, strict):
+    if drawn[1] is None:
+        steps = [(kind, {k: v for k, v in options.items() if "node" not in k and k not in ("filter_dict", "query")})
+                 for kind, options in steps]  # fmt: skip
+    theirs = outcome(lambda: made(graphistry, *drawn).gfql(pattern(graphistry, steps), strict=strict))
+    walks = any(kind != "n" for kind, _ in steps)  # its rows come as its steps do; ours as in the tables
+    for patterned in (pattern(graphistry_core, steps), pattern(graphistry, steps)):
+        ours = outcome(lambda p=patterned: made(graphistry_core, *drawn).gfql(p, strict=strict))
+        same(ours, theirs, ordered=not walks)

@@ -135,7 +135,8 @@ class TestRefusals:
 
     def test_without_pygraphistry_it_is_501_naming_the_extra(self, graphistry_server, monkeypatch):
         monkeypatch.setattr(queries, "find_spec", lambda name: None)
-        status, answer = self.ask(graphistry_server, gfql_operations=[])
+        assert self.ask(graphistry_server, gfql_operations=[])[0] == 200
+        status, answer = self.ask(graphistry_server, gfql_query={"type": "Let", "bindings": {}})
         assert status == 501
         assert "graphistry-core[pygraphistry]" in answer["error"]
 

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..encodings import BINDINGS
 from ..errors import NotImplementedHere
+from . import exceptions
+from .ASTSerializable import ASTSerializable
 
 if TYPE_CHECKING:
     from ..plottable import Plottable
@@ -57,7 +59,13 @@ def verb(g: Plottable, name: str) -> Any:
     @functools.wraps(found)
     def call(*args: Any, **kwargs: Any) -> Any:
         peer = to_peer(g)
-        answer = getattr(peer, name)(*_to_peers(args), **{k: _to_peer(v) for k, v in kwargs.items()})
+        try:
+            answer = getattr(peer, name)(*_to_peers(args), **{k: _to_peer(v) for k, v in kwargs.items()})
+        except Exception as e:
+            ours = _ours(e)
+            if ours is e:
+                raise
+            raise ours from e
         _keep_plugins(g, peer)
         return from_peer(answer, g)
 
@@ -69,8 +77,44 @@ def _to_peers(values: Any) -> tuple[Any, ...]:
 
 
 def _to_peer(value: Any) -> Any:
-    """Graphs among the arguments go over too; a function gets and gives ours."""
+    """Graphs, patterns and predicates among the arguments go over too; a function gets and gives ours."""
+    if isinstance(value, list | tuple) and type(value) in (list, tuple):
+        return type(value)(_to_peer(item) for item in value)
+    if type(value) is dict:
+        return {key: _to_peer(item) for key, item in value.items()}
+    if isinstance(value, ASTSerializable):
+        return _to_peers_query(value)
     return to_peer(value) if hasattr(value, "_complex_encodings") and hasattr(value, "_client") else value
+
+
+def _to_peers_query(part: ASTSerializable) -> Any:
+    from graphistry.compute import ast, chain
+    from graphistry.compute.predicates.from_json import from_json
+
+    if type(part).__name__ == "Chain":
+        return chain.Chain([_to_peer(op) for op in part.chain])  # type: ignore[attr-defined]
+    if type(part).__name__.startswith("AST"):
+        return ast.from_json(part.to_json())
+    return from_json(part.to_json())
+
+
+def parsed(query: dict[str, Any]) -> Any:
+    """Return PyGraphistry's own Chain or Let for the JSON of one."""
+    from graphistry.compute.ast import ASTLet
+    from graphistry.compute.chain import Chain
+
+    try:
+        return ASTLet.from_json(query) if query["type"] == "Let" else Chain.from_json(query)
+    except Exception as e:
+        raise _ours(e) from e
+
+
+def _ours(e: Exception) -> Exception:
+    """Return PyGraphistry's refusal of a query as ours of the same name; any other error as it is."""
+    cls = getattr(exceptions, type(e).__name__, None)
+    if not type(e).__module__.startswith("graphistry.") or cls is None or not hasattr(e, "context"):
+        return e
+    return cls(e.code, e.message, **e.context)  # type: ignore[attr-defined, no-any-return]
 
 
 def to_peer(g: Plottable) -> Any:

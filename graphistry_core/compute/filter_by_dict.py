@@ -13,6 +13,7 @@ import pandas as pd
 
 from .exceptions import ErrorCode, GFQLSchemaError
 
+_LISTS = (list, tuple, set, frozenset, pd.Index, pd.Series)
 _LEVELS = ("strict", "warn", "quiet")
 _scope: ContextVar[tuple[str, set[str]] | None] = ContextVar("graphistry_core_strictness", default=None)
 
@@ -44,6 +45,18 @@ def level_of(strict: Any) -> str:
 def filter_by_dict(frame: Any, filter_dict: Mapping[str, Any] | None = None) -> Any:
     """Return the rows that match; all of them without a condition."""
     return frame if not filter_dict else frame[filter_mask(frame, filter_dict)]
+
+
+def check_columns(frame: Any, filter_dict: Mapping[str, Any], *, times: bool = True) -> None:
+    """Raise what :func:`filter_mask` would, without looking at a row; ``times``: also for text that is no time."""
+    for name, value in filter_dict.items():
+        column = _column(frame, name, value)
+        if column is None or len(frame) == 0:
+            continue
+        if is_predicate(value):
+            _check_predicate(frame[column], name, value)
+        elif not isinstance(value, _LISTS) and (times or not _is_time(frame[column].dtype)):
+            _checked_scalar(frame[column], name, value)
 
 
 def filter_mask(frame: Any, filter_dict: Mapping[str, Any]) -> np.ndarray:
@@ -104,7 +117,7 @@ def _matches(column: Any, name: str, value: Any, *, empty: bool) -> np.ndarray:
     if is_predicate(value):
         _check_predicate(column, name, value)
         return _booleans(value(column))
-    if isinstance(value, list | tuple | set | frozenset | pd.Index | pd.Series):
+    if isinstance(value, _LISTS):
         return _booleans(column.isin(list(value)) & column.notna())
     if not empty:
         value = _checked_scalar(column, name, value)
@@ -122,10 +135,14 @@ def is_string(dtype: Any) -> bool:
     return bool(pd.api.types.is_string_dtype(dtype))
 
 
+def _is_time(dtype: Any) -> bool:
+    return bool(pd.api.types.is_datetime64_any_dtype(dtype) or pd.api.types.is_timedelta64_dtype(dtype))
+
+
 def _checked_scalar(column: Any, name: str, value: Any) -> Any:
     dtype = column.dtype
     if isinstance(value, str):
-        if pd.api.types.is_datetime64_any_dtype(dtype) or pd.api.types.is_timedelta64_dtype(dtype):
+        if _is_time(dtype):
             try:
                 return (pd.to_datetime if pd.api.types.is_datetime64_any_dtype(dtype) else pd.to_timedelta)(value)
             except (TypeError, ValueError, OverflowError) as e:
@@ -133,14 +150,20 @@ def _checked_scalar(column: Any, name: str, value: Any) -> Any:
                                 "Use a timestamp or duration that pandas can parse") from e  # fmt: skip
         if pd.api.types.is_numeric_dtype(dtype):
             raise _mismatch(name, value, dtype, "is numeric but filter value is string", f"Use a number: {name}=123")
-    elif isinstance(value, int | float) and not isinstance(value, bool) and is_string(dtype):
-        raise _mismatch(name, value, dtype, "is string but filter value is numeric", f'Use a string: {name}="value"')
+    _checked_number(column, name, value)
     return value
+
+
+def _checked_number(column: Any, name: str, value: Any) -> None:
+    if isinstance(value, int | float) and not isinstance(value, bool) and is_string(column.dtype):
+        raise _mismatch(name, value, column.dtype, "is string but filter value is numeric",
+                        f'Use a string: {name}="value"')  # fmt: skip
 
 
 def _check_predicate(column: Any, name: str, value: Any) -> None:
     families = {base.__name__ for base in type(value).__mro__}
-    if families & {"NumericASTPredicate", "Between"} and not pd.api.types.is_numeric_dtype(column.dtype):
+    numeric = type(value).__module__.endswith(".predicates.numeric")  # PyGraphistry's older ones take numbers only
+    if numeric and families & {"NumericASTPredicate", "Between"} and not pd.api.types.is_numeric_dtype(column.dtype):
         said = f"{type(value).__name__}(...)"
         raise _mismatch(name, said, column.dtype, "is not numeric, and the predicate is",
                         "Use string predicates like contains() or startswith() for text")  # fmt: skip

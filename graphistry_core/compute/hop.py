@@ -12,7 +12,7 @@ from .. import frames
 from ..errors import BadRequest
 from . import bridge, scan
 from .columns import rows
-from .filter_by_dict import NotOurs, filter_mask
+from .filter_by_dict import NotOurs, check_columns, filter_mask
 from .index import GraphIndex, index_of
 from .prepared import in_pandas, is_ours, with_nodes
 from .traverse import Conditions, Reached, walk
@@ -110,13 +110,61 @@ def _all_codes(index: GraphIndex, g: Any) -> np.ndarray:
     return index.codes_of(g._nodes[g._node])
 
 
+class Lookup:
+    """A condition on the rows of a table: a dict, a query, or both; looked up for some rows, or once for all.
+
+    A few rows are filtered by themselves; when many are asked for, the whole table is, and remembered.
+    """
+
+    def __init__(self, frame: Any, match: Any, query: str | None) -> None:
+        self._frame, self._match, self._query = frame, match, query
+        self._whole: np.ndarray | None = None
+        self._asked = 0
+
+    @classmethod
+    def of(cls, frame: Any, match: Any, query: str | None) -> Lookup | None:
+        """Return a condition, or None where there is none; raise GFQLSchemaError for one that no row could have."""
+        if not match and query is None:
+            return None
+        if match:
+            check_columns(frame, match)
+        return cls(frame, match, query)
+
+    def has(self, positions: np.ndarray) -> np.ndarray:
+        """Return which of the rows match."""
+        self._asked += len(positions)
+        if self._whole is None and self._asked * _WHOLE < len(self._frame):
+            return _mask(self._frame.take(positions), self._match, self._query)
+        return self.whole()[positions]  # type: ignore[no-any-return]
+
+    def whole(self) -> np.ndarray:
+        """Return the mask of all rows."""
+        if self._whole is None:
+            self._whole = _mask(self._frame, self._match, self._query)
+        return self._whole
+
+
+class _Given:
+    """A mask that is there."""
+
+    def __init__(self, mask: np.ndarray) -> None:
+        self._mask = mask
+
+    def has(self, codes: np.ndarray) -> np.ndarray:
+        """Return which of the codes are in it."""
+        found: np.ndarray = self._mask[codes]
+        return found
+
+
+_WHOLE = 16
+
+
 def _conditions(g: Any, index: GraphIndex, asked: dict[str, Any]) -> Conditions:
-    edges = _mask(g._edges, asked["edge_match"], asked["edge_query"])
-    ends = []
+    edges = Lookup.of(g._edges, asked["edge_match"], asked["edge_query"])
+    ends: list[Any] = []
     for which in ("source", "destination"):
-        mask = _mask(g._nodes, asked[f"{which}_node_match"] or None if which == "destination" else
-                     asked[f"{which}_node_match"], asked[f"{which}_node_query"])  # fmt: skip
-        ends.append(None if mask is None else node_mask(index, g, mask))
+        found = Lookup.of(g._nodes, asked[f"{which}_node_match"], asked[f"{which}_node_query"])
+        ends.append(found if found is None or index.unique else _Given(node_mask(index, g, found.whole())))
     return Conditions(edges, *ends)
 
 
@@ -130,10 +178,8 @@ def node_mask(index: GraphIndex, g: Any, mask: np.ndarray) -> np.ndarray:
     return out
 
 
-def _mask(frame: Any, match: Any, query: str | None) -> np.ndarray | None:
-    """Return which rows match a dict and a query, or None where there is neither."""
-    if match is None and query is None:
-        return None
+def _mask(frame: Any, match: Any, query: str | None) -> np.ndarray:
+    """Return which rows match a dict and a query."""
     mask = filter_mask(frame, match) if match else np.ones(len(frame), np.bool_)
     return mask if query is None else mask & query_mask(frame, query)
 

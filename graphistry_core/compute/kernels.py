@@ -138,32 +138,37 @@ def degree_sum(frontier: Any, ptr: Any) -> Any:
 
 @_kernel
 def expand(
-    frontier: Any, ptr: Any, perm: Any, far: Any, edge_ok: Any, far_ok: Any, stamp: Any, epoch: Any,
-    used: Any, nodes: Any, node_count: Any, edges: Any, edge_count: Any,
-) -> Any:  # fmt: skip
+    frontier: Any, ptr: Any, perm: Any, far: Any, stamp: Any, epoch: Any, used: Any, nodes: Any, count: Any, edges: Any
+) -> Any:
     """Take one step: write the edges at the frontier, and the nodes not yet stamped that they lead to.
 
-    ``edge_ok`` and ``far_ok`` are masks, or empty for no condition. ``used`` is set for each node of the frontier that
-    an edge was taken from. Returns (nodes, edges) written so far.
+    ``used`` is set for each node of the frontier that has an edge. Returns how many nodes are written.
     """
-    any_edge, any_far = len(edge_ok) == 0, len(far_ok) == 0
+    at = 0
     for i in range(len(frontier)):
         u = frontier[i]
+        used[i] = ptr[u + 1] > ptr[u] or used[i]
         for k in range(ptr[u], ptr[u + 1]):
             e = perm[k]
-            if not (any_edge or edge_ok[e]):
-                continue
+            edges[at] = e
+            at += 1
             v = far[e]
-            if not (any_far or far_ok[v]):
-                continue
-            edges[edge_count] = e
-            edge_count += 1
-            used[i] = True
             if stamp[v] != epoch:
                 stamp[v] = epoch
-                nodes[node_count] = v
-                node_count += 1
-    return node_count, edge_count
+                nodes[count] = v
+                count += 1
+    return count
+
+
+@_kernel
+def gather(frontier: Any, ptr: Any, perm: Any, positions: Any, owner: Any) -> None:
+    """Write the edges at the frontier, and for each which member of the frontier it is at."""
+    at = 0
+    for i in range(len(frontier)):
+        for k in range(ptr[frontier[i]], ptr[frontier[i] + 1]):
+            positions[at] = perm[k]
+            owner[at] = i
+            at += 1
 
 
 @_kernel

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Protocol
 
 import numpy as np
 
 from . import kernels
 from .index import Adjacency, GraphIndex
-
-_NONE = np.empty(0, np.bool_)
 
 
 @dataclass(frozen=True)
@@ -25,17 +23,25 @@ class Reached:
     edges: np.ndarray
 
 
+class Membership(Protocol):
+    """Something that positions of rows, or codes, can be in."""
+
+    def has(self, positions: np.ndarray, /) -> np.ndarray:
+        """Return which of them are in it."""
+
+
 @dataclass(frozen=True)
 class Conditions:
-    """Masks that hold at every step: on edges, on the node a step starts from, and on the one that it leads to.
+    """What holds at every step: on edges, on the node a step starts from, and on the one that it leads to.
 
-    ``last``: on the node that the last step leads to. None is no condition.
+    ``last``: on the node that the last step leads to. Each says by ``has(positions or codes)`` which are in; None is no
+    condition.
     """
 
-    edges: np.ndarray | None = None
-    near: np.ndarray | None = None
-    far: np.ndarray | None = None
-    last: np.ndarray | None = None
+    edges: Membership | None = None
+    near: Membership | None = None
+    far: Membership | None = None
+    last: Membership | None = None
 
 
 ANYTHING = Conditions()
@@ -60,10 +66,13 @@ def walk(
         while len(frontier) and (max_hops is None or hop < max_hops):
             hop += 1
             if conditions.near is not None:
-                frontier = frontier[conditions.near[frontier]]
+                frontier = frontier[conditions.near.has(frontier)]
             frontier = _fresh(frontier, gone.stamp, gone_epoch)
-            far = _both(conditions.far, conditions.last if hop == max_hops else None)
-            new, taken, used = _step(sides, frontier, conditions.edges, far, reached.stamp, reached_epoch)
+            ends = [each for each in (conditions.far, conditions.last if hop == max_hops else None) if each is not None]
+            if conditions.edges is None and not ends:
+                new, taken, used = _step(sides, frontier, reached.stamp, reached_epoch)
+            else:
+                new, taken, used = _filtered_step(sides, frontier, conditions.edges, ends, reached.stamp, reached_epoch)
             if hop == 1:
                 left = frontier[used]
             edges.extend(taken)
@@ -75,17 +84,13 @@ def walk(
     return Reached(found, left, ascending(edges, len(index.source), repeated=len(sides) > 1))
 
 
-def _both(a: np.ndarray | None, b: np.ndarray | None) -> np.ndarray | None:
-    return a if b is None else b if a is None else a & b
-
-
 def _fresh(codes: np.ndarray, stamp: np.ndarray, epoch: int) -> np.ndarray:
     out = np.empty(len(codes), np.int32)
     return out[: kernels.unstamped(codes, stamp, epoch, out)]
 
 
 def _step(
-    sides: list[Adjacency], frontier: np.ndarray, edge_ok: Any, far_ok: Any, stamp: np.ndarray, epoch: int
+    sides: list[Adjacency], frontier: np.ndarray, stamp: np.ndarray, epoch: int
 ) -> tuple[np.ndarray, list[np.ndarray], np.ndarray]:
     used = np.zeros(len(frontier), np.bool_)
     room = [kernels.degree_sum(frontier, side.ptr) for side in sides]
@@ -93,13 +98,36 @@ def _step(
     taken = []
     for side, most in zip(sides, room, strict=True):
         edges = np.empty(most, np.int32)
-        count, written = kernels.expand(
-            frontier, side.ptr, side.perm, side.far, _NONE if edge_ok is None else edge_ok,
-            _NONE if far_ok is None else far_ok, stamp, epoch, used, nodes, count, edges, 0,
-        )  # fmt: skip
-        if written:
-            taken.append(edges[:written])
+        count = kernels.expand(frontier, side.ptr, side.perm, side.far, stamp, epoch, used, nodes, count, edges)
+        if most:
+            taken.append(edges)
     return nodes[:count], taken, used
+
+
+def _filtered_step(
+    sides: list[Adjacency], frontier: np.ndarray, edges: Membership | None, ends: list[Membership], stamp: np.ndarray,
+    epoch: int,
+) -> tuple[np.ndarray, list[np.ndarray], np.ndarray]:  # fmt: skip
+    """Do the same under conditions: they are asked about the edges at the frontier, and no others."""
+    used = np.zeros(len(frontier), np.bool_)
+    nodes, taken = [], []
+    for side in sides:
+        most = kernels.degree_sum(frontier, side.ptr)
+        if not most:
+            continue
+        positions, owner = np.empty(most, np.int32), np.empty(most, np.int32)
+        kernels.gather(frontier, side.ptr, side.perm, positions, owner)
+        if edges is not None:
+            kept = edges.has(positions)
+            positions, owner = positions[kept], owner[kept]
+        far = side.far[positions]
+        for end in ends:
+            kept = end.has(far)
+            positions, owner, far = positions[kept], owner[kept], far[kept]
+        used[owner] = True
+        nodes.append(_fresh(far, stamp, epoch))
+        taken.append(positions)
+    return (np.concatenate(nodes) if nodes else np.empty(0, np.int32)), taken, used
 
 
 def ascending(parts: list[np.ndarray], length: int, *, repeated: bool) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""GFQL on stored datasets: a query becomes a task on PyGraphistry's own graph, and runs like any other.
+"""GFQL on stored datasets: a query becomes a task, and runs like any other.
 
 May import errors, wire, encodings and the executors.
 """
@@ -30,12 +30,7 @@ REQUEST = json.loads({request!r})
 
 
 def task(g):
-    from graphistry.compute.ast import ASTLet
-    from graphistry.compute.chain import Chain
-
-    query = REQUEST["query"]
-    parsed = ASTLet.from_json(query) if query.get("type") == "Let" else Chain.from_json(query)
-    out = g.gfql(parsed, engine=REQUEST["engine"], output=REQUEST["output"], strict=REQUEST["strictness"])
+    out = g.gfql(REQUEST["query"], engine=REQUEST["engine"], output=REQUEST["output"], strict=REQUEST["strictness"])
     for which in ("nodes", "edges"):
         columns, table = REQUEST[which], getattr(out, "_" + which)
         if columns is not None and table is not None:
@@ -47,12 +42,13 @@ def task(g):
 def task_of(request: wire.Gfql, *, keep: bool = False) -> Task:
     """Return the task that runs a query; raise BadRequest for options that no writer takes.
 
-    ``keep``: for storing the result, whatever the caller wants back. Raises MissingDependency without PyGraphistry.
+    ``keep``: for storing the result, whatever the caller wants back. Raises MissingDependency for what only
+    PyGraphistry answers, where it is not installed.
     """
-    if find_spec("graphistry") is None:
-        raise MissingDependency('GFQL needs PyGraphistry on the server: pip install "graphistry-core[pygraphistry]".')
     if request.query.get("type") not in ("Chain", "Let"):
         raise BadRequest("The query must be an object of type 'Chain' or 'Let'.")
+    if request.query["type"] == "Let" and find_spec("graphistry") is None:
+        raise MissingDependency('A Let needs PyGraphistry on the server: pip install "graphistry-core[pygraphistry]".')
     engine = engines.resolve(request.engine)
     asked = {
         "query": request.query,
@@ -66,7 +62,7 @@ def task_of(request: wire.Gfql, *, keep: bool = False) -> Task:
     options = {} if keep else _export_options(request)
     whole = request.output_type == "all"
     source = _SOURCE.format(request=json.dumps(asked))
-    return Task(source, engine, "pygraphistry", format, request.output_type, metadata=whole, export_options=options)
+    return Task(source, engine, "core", format, request.output_type, metadata=whole, export_options=options)
 
 
 def _export_options(request: wire.Gfql) -> dict[str, Any]:
