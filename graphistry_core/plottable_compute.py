@@ -149,8 +149,7 @@ class ComputeMethods:
         if not self._ours():
             return self._theirs("gfql_index_all")(col_stats_by_type, engine)  # type: ignore[no-any-return]
         g = prepared.with_nodes(prepared.in_pandas(self._graph()))
-        built = index.index_of(g)
-        _ = built.out, built.into
+        index.index_of(g).both_ways()
         out = self._graph().copy()
         out.__dict__["_compute"] = index.holder_of(g)
         return out

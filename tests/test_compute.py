@@ -79,7 +79,7 @@ def outcome(call):
             return "error", next((n for n in ("KeyError", "ValueError", "TypeError") if n in names), type(e).__name__)
 
 
-def same(ours, theirs, *, ordered=True, indexed=True):
+def same(ours, theirs, *, ordered=True, indexed=True, typed=True):
     assert ours[0] == theirs[0], (ours, theirs)
     if ours[0] == "error":
         assert ours[1] == theirs[1]
@@ -92,7 +92,7 @@ def same(ours, theirs, *, ordered=True, indexed=True):
             continue
         assert list(mine.columns) == list(peers.columns)
         arrange = _sorted if not ordered else _as_it_is if indexed else _renumbered
-        pd.testing.assert_frame_equal(arrange(mine), arrange(peers), check_index_type=False)
+        pd.testing.assert_frame_equal(arrange(mine), arrange(peers), check_index_type=False, check_dtype=typed)
 
 
 def _as_it_is(frame):
@@ -165,8 +165,10 @@ def test_hop(drawn, asked, seeds, everything):
     theirs = outcome(lambda: run(graphistry))
     if theirs[0] == "ok" and doubled and not len(theirs[1]._edges):
         return  # PyGraphistry keeps all rows of a doubled id here, and the first one everywhere else
-    same(outcome(lambda: run(graphistry_core)), theirs, indexed=not doubled)
-    same(outcome(lambda: run(graphistry_core, indexed=True)), theirs, indexed=not doubled)
+    # PyGraphistry turns integers into floats on the way when it adds rows and takes them away again; we do not.
+    how = {"indexed": not doubled, "typed": not options.get("return_as_wave_front")}
+    same(outcome(lambda: run(graphistry_core)), theirs, **how)
+    same(outcome(lambda: run(graphistry_core, indexed=True)), theirs, **how)
 
 
 @FEW

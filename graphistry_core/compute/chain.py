@@ -8,20 +8,20 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from . import bridge
+from . import bridge, kernels
 from .ast import ASTEdge, ASTNode, Chain, as_chain
 from .columns import rows
 from .exceptions import ErrorCode, GFQLSchemaError, GFQLValidationError
 from .filter_by_dict import NotOurs, check_columns, filter_mask, level_of, strictness
-from .hop import Lookup, query_mask
+from .hop import Lookup
 from .index import GraphIndex, index_of
 from .prepared import in_pandas, is_ours, with_nodes
-from .traverse import Conditions, walk
+from .traverse import Conditions, distinct, walk
 
 
 def gfql(g: Any, query: Any, **options: Any) -> Any:
@@ -69,6 +69,11 @@ def _one(op: ASTEdge) -> bool:
     return not op.to_fixed_point and (op.max_hops if op.max_hops is not None else op.hops) == 1
 
 
+def _exact(op: Any) -> bool:
+    """Say whether going back over a step leads to nodes only that the step before it matched."""
+    return isinstance(op, ASTEdge) and _one(op) and op.direction in ("forward", "reverse")
+
+
 def _steps(op: ASTEdge) -> int | None:
     return None if op.to_fixed_point else op.max_hops if op.max_hops is not None else op.hops
 
@@ -81,6 +86,14 @@ class _Tables:
     index: GraphIndex
     nodes: Any
     edges: Any
+    conditions: dict[int, Lookup | None] = field(default_factory=dict)
+
+    def condition(self, op: ASTNode) -> Lookup | None:
+        """Return what a step asks of a node, the same object each time: it remembers what it has looked up."""
+        if id(op) not in self.conditions:
+            found = None if not op.filter_dict and op.query is None else Lookup(self.nodes, op.filter_dict, op.query)
+            self.conditions[id(op)] = found
+        return self.conditions[id(op)]
 
 
 def run(g: Any, chain: Chain) -> Any:
@@ -195,26 +208,18 @@ def _forward(tables: _Tables, ops: Sequence[Any]) -> list[_Step]:
             continue
         assert before is not None
         found = walk(tables.index, before, op.direction, _steps(op), _conditions(tables, op))
-        done.append(_Step(np.sort(found.nodes), found.edges))
+        done.append(_Step(distinct(found.nodes, tables.index.count), found.edges))
     return done
 
 
 def _matching(tables: _Tables, op: ASTNode, among: np.ndarray | None) -> np.ndarray:
     """Return which of some nodes (None: of all) a step matches."""
+    condition = tables.condition(op)
     if among is None:
-        mask = np.ones(len(tables.nodes), np.bool_)
-        if op.filter_dict:
-            mask &= filter_mask(tables.nodes, op.filter_dict)
-        if op.query is not None:
-            mask[mask] = query_mask(tables.nodes[mask], op.query)
-        return np.flatnonzero(mask).astype(np.int32)
-    if not op.filter_dict and op.query is None:
-        return among
-    frame = tables.nodes.take(among)
-    mask = filter_mask(frame, op.filter_dict) if op.filter_dict else np.ones(len(frame), np.bool_)
-    if op.query is not None:
-        mask[mask] = query_mask(frame[mask], op.query)
-    return among[mask]
+        if condition is None:
+            return np.arange(tables.index.count, dtype=np.int32)
+        return np.flatnonzero(condition.mask()).astype(np.int32)
+    return among if condition is None or len(among) == 0 else among[condition.has(among)]
 
 
 def _conditions(tables: _Tables, op: ASTEdge, *, back: bool = False, edges: Any = None, last: Any = None) -> Conditions:
@@ -236,9 +241,11 @@ def _backward(tables: _Tables, ops: Sequence[Any], forward: list[_Step]) -> list
         op, step = ops[i], forward[i]
         before = forward[i - 1].nodes if i > 0 else None
         if isinstance(op, ASTNode):
-            kept = _matching(tables, op, after)
-            if before is not None:
-                kept = np.intersect1d(kept, before, assume_unique=True)
+            kept = after
+            if i + 1 < len(ops) and not _exact(ops[i + 1]):
+                kept = _matching(tables, op, after)  # a walk back may have met others on its way
+                if before is not None:
+                    kept = kept[Members(before, tables.index.count).has(kept)]
             done.append(_Step(kept, _NO_EDGES))
         elif len(step.edges) == 0:
             done.append(_Step(np.empty(0, np.int32), _NO_EDGES))
@@ -253,14 +260,27 @@ def _backward(tables: _Tables, ops: Sequence[Any], forward: list[_Step]) -> list
 def _one_step_back(tables: _Tables, op: ASTEdge, step: _Step, before: Any, after: np.ndarray) -> _Step:
     """Keep the edges from a node before to a node after; of the nodes, those before (undirected: both ends)."""
     count = tables.index.count
+    if len(step.edges) * 4 > count:
+        return _one_step_back_at_once(tables, op, step, Members(before, count), Members(after, count))
     source, destination = tables.index.source[step.edges], tables.index.destination[step.edges]
     into, out_of = Members(after, count), Members(before, count)
     if op.direction == "undirected":
         kept = (into.has(source) & out_of.has(destination)) | (out_of.has(source) & into.has(destination))
-        return _Step(np.unique(np.concatenate([source[kept], destination[kept]])), step.edges[kept])
+        return _Step(distinct(np.concatenate([source[kept], destination[kept]]), count), step.edges[kept])
     near, far = (destination, source) if op.direction == "reverse" else (source, destination)
     kept = into.has(far) & out_of.has(near)
-    return _Step(np.unique(near[kept]), step.edges[kept])
+    return _Step(distinct(near[kept], count), step.edges[kept])
+
+
+def _one_step_back_at_once(tables: _Tables, op: ASTEdge, step: _Step, before: Members, after: Members) -> _Step:
+    """Do the same in one pass, which pays for many edges."""
+    near, far = tables.index.source, tables.index.destination
+    if op.direction == "reverse":
+        near, far = far, near
+    kept, mark = np.empty(len(step.edges), step.edges.dtype), np.zeros(tables.index.count, np.bool_)
+    both = op.direction == "undirected"
+    count = kernels.keep_between(step.edges, near, far, before.mask(), after.mask(), both, kept, mark)
+    return _Step(np.flatnonzero(mark).astype(np.int32), kept[:count])
 
 
 def _steps_back(tables: _Tables, op: ASTEdge, step: _Step, before: Any, after: np.ndarray) -> _Step:
@@ -269,18 +289,24 @@ def _steps_back(tables: _Tables, op: ASTEdge, step: _Step, before: Any, after: n
     last = Members(before, tables.index.count)
     only = Members(step.edges, len(tables.edges))
     found = walk(tables.index, after, turned, _steps(op), _conditions(tables, op, back=True, edges=only, last=last))
-    return _Step(np.sort(found.nodes), found.edges)
+    return _Step(distinct(found.nodes, tables.index.count), found.edges)
 
 
 class Members:
     """A set of ascending codes, asked about many: by search where they are few, else by a mask."""
 
     def __init__(self, codes: np.ndarray, count: int) -> None:
-        self.codes = codes
+        self.codes, self._count = codes, count
         self._mask: np.ndarray | None = None
         if len(codes) * 32 > count:
-            self._mask = np.zeros(count, np.bool_)
-            self._mask[codes] = True
+            self.mask()
+
+    def mask(self) -> np.ndarray:
+        """Return for every code whether it is in."""
+        if self._mask is None:
+            self._mask = np.zeros(self._count, np.bool_)
+            self._mask[self.codes] = True
+        return self._mask
 
     def has(self, codes: np.ndarray) -> np.ndarray:
         """Return which of the codes are in it."""
@@ -346,7 +372,7 @@ def _tagged(tables: _Tables, ops: Sequence[Any], backward: list[_Step], i: int, 
         edges, direction = backward[i + 1].edges, ops[i + 1].direction
         source, destination = tables.index.source[edges], tables.index.destination[edges]
         ends = {"forward": source, "reverse": destination}.get(direction, np.concatenate([source, destination]))
-        named &= Members(np.unique(ends), tables.index.count).has(nodes)
+        named &= Members(distinct(ends, tables.index.count), tables.index.count).has(nodes)
     return named
 
 
@@ -356,12 +382,7 @@ def _union(parts: list[np.ndarray], count: int) -> np.ndarray:
         return np.empty(0, np.int64)
     if len(parts) == 1:
         return parts[0]
-    if sum(map(len, parts)) * 64 > count:
-        mask = np.zeros(count, np.bool_)
-        for part in parts:
-            mask[part] = True
-        return np.flatnonzero(mask)
-    return np.unique(np.concatenate(parts))
+    return distinct(np.concatenate(parts), count)
 
 
 def _with_aliases(frame: Any, first: str | None, aliases: dict[str, np.ndarray]) -> Any:

@@ -15,7 +15,7 @@ from .columns import rows
 from .filter_by_dict import NotOurs, check_columns, filter_mask
 from .index import GraphIndex, index_of
 from .prepared import in_pandas, is_ours, with_nodes
-from .traverse import Conditions, Reached, walk
+from .traverse import Conditions, Reached, distinct, walk
 
 DIRECTIONS = ("forward", "reverse", "undirected")
 
@@ -50,7 +50,7 @@ def _hop(g: Any, nodes: Any, most: int | None, asked: dict[str, Any]) -> Any:
             return _result(g, found, asked)
     index = index_of(g)
     start = index.codes_of(seeds) if seeds is not None else _all_codes(index, g)
-    start = np.unique(start[start >= 0]).astype(np.int32)
+    start = distinct(start[start >= 0], index.count)
     return _result(g, walk(index, start, asked["direction"], most, _conditions(g, index, asked)), asked)
 
 
@@ -134,14 +134,20 @@ class Lookup:
         """Return which of the rows match."""
         self._asked += len(positions)
         if self._whole is None and self._asked * _WHOLE < len(self._frame):
-            return _mask(self._frame.take(positions), self._match, self._query)
-        return self.whole()[positions]  # type: ignore[no-any-return]
+            return _mask(narrow(self._frame, self._match, self._query).take(positions), self._match, self._query)
+        found: np.ndarray = self.mask()[positions]
+        return found
 
-    def whole(self) -> np.ndarray:
-        """Return the mask of all rows."""
+    def mask(self) -> np.ndarray:
+        """Return which of all rows match."""
         if self._whole is None:
             self._whole = _mask(self._frame, self._match, self._query)
         return self._whole
+
+
+def narrow(frame: Any, match: Any, query: str | None) -> Any:
+    """Return the columns that a condition looks at: what is taken from a table should be no more."""
+    return frame if query is not None else frame[[name for name in match if name in frame.columns]]
 
 
 class _Given:
@@ -155,6 +161,10 @@ class _Given:
         found: np.ndarray = self._mask[codes]
         return found
 
+    def mask(self) -> np.ndarray:
+        """Return it for all codes."""
+        return self._mask
+
 
 _WHOLE = 16
 
@@ -164,7 +174,7 @@ def _conditions(g: Any, index: GraphIndex, asked: dict[str, Any]) -> Conditions:
     ends: list[Any] = []
     for which in ("source", "destination"):
         found = Lookup.of(g._nodes, asked[f"{which}_node_match"], asked[f"{which}_node_query"])
-        ends.append(found if found is None or index.unique else _Given(node_mask(index, g, found.whole())))
+        ends.append(found if found is None or index.unique else _Given(node_mask(index, g, found.mask())))
     return Conditions(edges, *ends)
 
 
@@ -195,5 +205,5 @@ def query_mask(frame: Any, query: str) -> np.ndarray:
 
 def _result(g: Any, found: Reached, asked: dict[str, Any]) -> Any:
     """Build the graph of what was reached: rows in the order of its tables, numbered afresh."""
-    codes = found.nodes if asked["return_as_wave_front"] else np.union1d(found.nodes, found.left)
-    return g.nodes(rows(g._nodes, np.sort(codes).astype(np.intp))).edges(rows(g._edges, found.edges))
+    codes = found.nodes if asked["return_as_wave_front"] else np.concatenate([found.nodes, found.left])
+    return g.nodes(rows(g._nodes, distinct(codes, len(g._nodes)).astype(np.intp))).edges(rows(g._edges, found.edges))

@@ -7,8 +7,9 @@ this package, and frames.
 
 from __future__ import annotations
 
+import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -21,8 +22,9 @@ from .columns import coded, fingerprint
 
 
 class Adjacency(NamedTuple):
-    """The edges at each node: positions ``perm[ptr[u]:ptr[u + 1]]``, and the code at the other end of every edge."""
+    """The edges at each node: positions ``perm[ptr[u]:ptr[u + 1]]``, and the codes at both ends of every edge."""
 
+    near: np.ndarray
     ptr: np.ndarray
     perm: np.ndarray
     far: np.ndarray
@@ -72,10 +74,15 @@ class GraphIndex:
         """The edges at their destinations."""
         return self._adjacency(self.destination, self.source)
 
+    def both_ways(self) -> None:
+        """Build what is not there yet of both directions."""
+        made = _both(lambda name: getattr(self, name), "out", "into", len(self.source))
+        del made
+
     def _adjacency(self, near: np.ndarray, far: np.ndarray) -> Adjacency:
         ptr, perm = np.zeros(self.count + 1, np.int64), np.empty(len(near), np.int32)
         kernels.adjacency(near, far, ptr, perm)
-        return Adjacency(ptr, perm[: ptr[-1]], far)
+        return Adjacency(near, ptr, perm[: ptr[-1]], far)
 
     def codes_of(self, values: Any) -> np.ndarray:
         """Return the codes of a column of ids: int32, -1 for what is no node."""
@@ -142,11 +149,26 @@ def index_of(g: Any) -> GraphIndex:
     return found
 
 
+_THREADS = 200_000
+
+
+def _both(work: Callable[[str], Any], first: str, second: str, size: int) -> tuple[Any, Any]:
+    """Do two like things, at the same time where they are large: the kernels let go of the interpreter."""
+    if size < _THREADS or (os.cpu_count() or 1) < 2:
+        return work(first), work(second)
+    found: list[Any] = []
+    thread = threading.Thread(target=lambda: found.append(work(second)))
+    thread.start()
+    mine = work(first)
+    thread.join()
+    return mine, found[0] if found else work(second)
+
+
 def build(g: Any) -> GraphIndex:
     """Build codes for a graph; adjacency follows when a verb asks for its direction."""
     from .columns import Ids
 
     ids = Ids(g._nodes[g._node])
     tables = (g._edges[[g._source, g._destination]].copy(deep=False), g._nodes[[g._node]].copy(deep=False))
-    source, destination = (coded(g._edges[name], ids) for name in (g._source, g._destination))
+    source, destination = _both(lambda name: coded(g._edges[name], ids), g._source, g._destination, len(g._edges))
     return GraphIndex(source, destination, len(g._nodes), ids.unique, ids, tables, _key(g))

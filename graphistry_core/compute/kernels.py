@@ -172,6 +172,58 @@ def gather(frontier: Any, ptr: Any, perm: Any, positions: Any, owner: Any) -> No
 
 
 @_kernel
+def sweep(near: Any, far: Any, near_ok: Any, far_ok: Any, edge_ok: Any, edges: Any) -> Any:
+    """Write the edges from a node of one mask to one of another, in order, by looking at all; return how many.
+
+    The masks of nodes are one longer than there are nodes, and False at their end, where the code -1 leads. ``edge_ok``
+    may be empty: no condition. ``edges`` is one longer than there can be. Nothing here depends on what is met, so the
+    processor need not guess.
+    """
+    at = 0
+    if len(edge_ok) == 0:
+        for e in range(len(near)):
+            edges[at] = e
+            at += near_ok[near[e]] & far_ok[far[e]]
+    else:
+        for e in range(len(near)):
+            edges[at] = e
+            at += near_ok[near[e]] & far_ok[far[e]] & edge_ok[e]
+    return at
+
+
+@_kernel
+def stamp_ends(edges: Any, near: Any, far: Any, stamp: Any, epoch: Any, used: Any, nodes: Any, count: Any) -> Any:
+    """Mark the near ends of edges, and write the far ends not yet stamped; return how many nodes are written."""
+    for i in range(len(edges)):
+        e = edges[i]
+        used[near[e]] = True
+        v = far[e]
+        if stamp[v] != epoch:
+            stamp[v] = epoch
+            nodes[count] = v
+            count += 1
+    return count
+
+
+@_kernel
+def keep_between(
+    edges: Any, near: Any, far: Any, near_ok: Any, far_ok: Any, both_ways: Any, out: Any, mark: Any
+) -> Any:
+    """Write the edges from a node of one mask to one of another, and mark their near ends (``both_ways``: both)."""
+    count = 0
+    for i in range(len(edges)):
+        e = edges[i]
+        u, v = near[e], far[e]
+        if (near_ok[u] and far_ok[v]) or (both_ways and near_ok[v] and far_ok[u]):
+            out[count] = e
+            count += 1
+            mark[u] = True
+            if both_ways:
+                mark[v] = True
+    return count
+
+
+@_kernel
 def unstamped(codes: Any, stamp: Any, epoch: Any, out: Any) -> Any:
     """Stamp codes and write those that were not stamped yet; return how many."""
     count = 0
@@ -212,3 +264,12 @@ def scan_set(values: Any, keys: Any, codes: Any, shift: Any, out: Any) -> Any:
                 break
             at = (at + 1) & mask
     return count
+
+
+@_kernel
+def is_ascending(values: Any) -> Any:
+    """Say whether every value is greater than the one before."""
+    for i in range(1, len(values)):  # noqa: SIM110 - numba compiles this
+        if values[i] <= values[i - 1]:
+            return False
+    return True

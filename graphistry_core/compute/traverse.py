@@ -29,6 +29,9 @@ class Membership(Protocol):
     def has(self, positions: np.ndarray, /) -> np.ndarray:
         """Return which of them are in it."""
 
+    def mask(self) -> np.ndarray:
+        """Return for all that there are whether they are in it."""
+
 
 @dataclass(frozen=True)
 class Conditions:
@@ -69,10 +72,7 @@ def walk(
                 frontier = frontier[conditions.near.has(frontier)]
             frontier = _fresh(frontier, gone.stamp, gone_epoch)
             ends = [each for each in (conditions.far, conditions.last if hop == max_hops else None) if each is not None]
-            if conditions.edges is None and not ends:
-                new, taken, used = _step(sides, frontier, reached.stamp, reached_epoch)
-            else:
-                new, taken, used = _filtered_step(sides, frontier, conditions.edges, ends, reached.stamp, reached_epoch)
+            new, taken, used = _step(sides, frontier, conditions.edges, ends, reached.stamp, reached_epoch)
             if hop == 1:
                 left = frontier[used]
             edges.extend(taken)
@@ -89,30 +89,23 @@ def _fresh(codes: np.ndarray, stamp: np.ndarray, epoch: int) -> np.ndarray:
     return out[: kernels.unstamped(codes, stamp, epoch, out)]
 
 
+_DENSE = 8  # a frontier with more than this part of all edges is served by a pass over all of them
+_ANY = np.empty(0, np.bool_)
+
+
 def _step(
-    sides: list[Adjacency], frontier: np.ndarray, stamp: np.ndarray, epoch: int
-) -> tuple[np.ndarray, list[np.ndarray], np.ndarray]:
-    used = np.zeros(len(frontier), np.bool_)
-    room = [kernels.degree_sum(frontier, side.ptr) for side in sides]
-    nodes, count = np.empty(min(sum(room), len(stamp)), np.int32), 0
-    taken = []
-    for side, most in zip(sides, room, strict=True):
-        edges = np.empty(most, np.int32)
-        count = kernels.expand(frontier, side.ptr, side.perm, side.far, stamp, epoch, used, nodes, count, edges)
-        if most:
-            taken.append(edges)
-    return nodes[:count], taken, used
-
-
-def _filtered_step(
     sides: list[Adjacency], frontier: np.ndarray, edges: Membership | None, ends: list[Membership], stamp: np.ndarray,
     epoch: int,
 ) -> tuple[np.ndarray, list[np.ndarray], np.ndarray]:  # fmt: skip
-    """Do the same under conditions: they are asked about the edges at the frontier, and no others."""
+    """Take one step; return the nodes not stamped before, the edges, and from which of the frontier one was taken."""
+    room = [kernels.degree_sum(frontier, side.ptr) for side in sides]
+    if sum(room) * _DENSE > len(sides[0].far):
+        return _dense_step(sides, room, frontier, edges, ends, stamp, epoch)
+    if edges is None and not ends:
+        return _free_step(sides, room, frontier, stamp, epoch)
     used = np.zeros(len(frontier), np.bool_)
     nodes, taken = [], []
-    for side in sides:
-        most = kernels.degree_sum(frontier, side.ptr)
+    for side, most in zip(sides, room, strict=True):
         if not most:
             continue
         positions, owner = np.empty(most, np.int32), np.empty(most, np.int32)
@@ -130,15 +123,65 @@ def _filtered_step(
     return (np.concatenate(nodes) if nodes else np.empty(0, np.int32)), taken, used
 
 
+def _free_step(
+    sides: list[Adjacency], room: list[int], frontier: np.ndarray, stamp: np.ndarray, epoch: int
+) -> tuple[np.ndarray, list[np.ndarray], np.ndarray]:
+    """Do the same without conditions."""
+    used = np.zeros(len(frontier), np.bool_)
+    nodes, count = np.empty(min(sum(room), len(stamp)), np.int32), 0
+    taken = []
+    for side, most in zip(sides, room, strict=True):
+        edges = np.empty(most, np.int32)
+        count = kernels.expand(frontier, side.ptr, side.perm, side.far, stamp, epoch, used, nodes, count, edges)
+        if most:
+            taken.append(edges)
+    return nodes[:count], taken, used
+
+
+def _dense_step(
+    sides: list[Adjacency], room: list[int], frontier: np.ndarray, edges: Membership | None, ends: list[Membership],
+    stamp: np.ndarray, epoch: int,
+) -> tuple[np.ndarray, list[np.ndarray], np.ndarray]:  # fmt: skip
+    """Do the same in one pass over all edges, which are met in their order."""
+    count = len(stamp)
+    near_ok, far_ok, used = np.zeros(count + 1, np.bool_), np.ones(count + 1, np.bool_), np.zeros(count, np.bool_)
+    near_ok[frontier], far_ok[count] = True, False
+    for end in ends:
+        far_ok[:count] &= end.mask()
+    edge_ok = _ANY if edges is None else edges.mask()
+    nodes, found, taken = np.empty(min(sum(room), count), np.int32), 0, []
+    for side, most in zip(sides, room, strict=True):
+        at = np.empty(most + 1, np.int32)
+        at = at[: kernels.sweep(side.near, side.far, near_ok, far_ok, edge_ok, at)]
+        found = kernels.stamp_ends(at, side.near, side.far, stamp, epoch, used, nodes, found)
+        taken.append(at)
+    return nodes[:found], taken, used[frontier]
+
+
+def distinct(codes: np.ndarray, count: int) -> np.ndarray:
+    """Return codes below ``count`` in order, each once."""
+    if len(codes) * 32 > count:
+        mark = np.zeros(count, np.bool_)
+        mark[codes] = True
+        return np.flatnonzero(mark).astype(np.int32)
+    together = np.sort(codes)
+    first = np.ones(len(together), np.bool_)
+    np.not_equal(together[1:], together[:-1], out=first[1:])
+    return together[first]
+
+
 def ascending(parts: list[np.ndarray], length: int, *, repeated: bool) -> np.ndarray:
     """Return positions below ``length`` in order; ``repeated``: some may be there more than once."""
+    parts = [part for part in parts if len(part)]
     total = sum(map(len, parts))
     if total == 0:
         return np.empty(0, np.int64)
+    if len(parts) == 1 and kernels.is_ascending(parts[0]):
+        return parts[0].astype(np.int64)
     if total * 64 > length:  # a pass over all of them costs less than a sort
         mark = np.zeros(length, np.bool_)
         for part in parts:
             mark[part] = True
         return np.flatnonzero(mark)
     together = parts[0] if len(parts) == 1 else np.concatenate(parts)
-    return np.unique(together) if repeated else np.sort(together)
+    return distinct(together, length).astype(np.int64) if repeated else np.sort(together)
