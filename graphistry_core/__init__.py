@@ -132,7 +132,9 @@ _PATTERNS = (
     "e_forward",
     "e_reverse",
     "e_undirected",
+    "let",
     "n",
+    "ref",
 )
 _PREDICATES = (
     "Between", "Contains", "Duplicated", "EQ", "Endswith", "Fullmatch", "GE", "GT", "IsAlnum", "IsAlpha",

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
+import subprocess
+import sys
+import threading
 import warnings
 
 import numpy as np
@@ -12,6 +16,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import graphistry_core
+from graphistry_core.compute import index, kernels
+from graphistry_core.errors import BadRequest
 
 graphistry = pytest.importorskip("graphistry")
 settings.register_profile("compute", deadline=None, suppress_health_check=list(HealthCheck))
@@ -248,3 +254,280 @@ def test_chain(drawn, steps, strict):
     for patterned in (pattern(graphistry_core, steps), pattern(graphistry, steps)):
         ours = outcome(lambda p=patterned: made(graphistry_core, *drawn).gfql(p, strict=strict))
         same(ours, theirs, ordered=not walks)
+
+
+# --- queries as JSON, and what is wrong with them -----------------------------------------------------------------
+
+PREDICATES = [
+    ("gt", (1,)), ("lt", (1.5,)), ("ge", (2,)), ("le", (2,)), ("eq", (3,)), ("ne", ("x",)), ("between", (1, 3)),
+    ("between", (1, 3, False)), ("isna", ()), ("notna", ()), ("is_in", (["x", 1, None],)), ("duplicated", ()),
+    ("duplicated", (False,)), ("contains", ("x",)), ("contains", ("X", False, 0, False, True)), ("startswith", ("x",)),
+    ("startswith", (("x", "y"),)), ("endswith", ("Y", False)), ("match", ("[xy]",)), ("fullmatch", ("x.*", False)),
+    ("isnumeric", ()), ("isalpha", ()), ("isdigit", ()), ("islower", ()), ("isupper", ()), ("isspace", ()),
+    ("isalnum", ()), ("isdecimal", ()), ("istitle", ()), ("isnull", ()), ("notnull", ()), ("is_month_start", ()),
+    ("is_month_end", ()), ("is_quarter_start", ()), ("is_quarter_end", ()), ("is_year_start", ()), ("is_year_end", ()),
+    ("is_leap_year", ()), ("gt", (pd.Timestamp("2026-01-02"),)), ("le", (dt.datetime(2026, 1, 2, 3),)),
+    ("eq", (dt.date(2026, 1, 2),)), ("lt", (dt.time(3, 4, 5),)), ("ge", ({"type": "datetime", "value": "2026-01-02"},)),
+    ("between", (pd.Timestamp("2026-01-01"), pd.Timestamp("2026-01-03"))), ("is_in", ([pd.Timestamp("2026-01-02")],)),
+    ("is_in", ([dt.time(0, 0)],)), ("gt", (pd.Timestamp("2026-01-02", tz="Europe/Berlin"),)),
+]  # fmt: skip
+TIMES = ["2026-01-01 00:00:00", "2026-01-02 03:04:05", None, "2024-12-31 00:00:00"]
+COLUMNS = {
+    "int": pd.Series([1, 2, 3, 3]),
+    "float": pd.Series([1.0, None, 3.0, 1.5]),
+    "bool": pd.Series([True, False, True, True]),
+    "text": pd.Series(["x", "Yy", None, "12"], dtype=TEXT),
+    "mixed": pd.Series(["x", 1, None, 2.5], dtype=object),
+    "time": pd.Series(pd.to_datetime(TIMES)),
+    "zoned": pd.Series(pd.to_datetime(TIMES, utc=True)),
+    "empty": pd.Series([], dtype="float64"),
+}
+
+
+KINDS = ("GFQLValidationError", "TypeError", "ValueError", "AttributeError")
+
+
+def raw(call):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return call()
+        except Exception as e:
+            return next((n.__name__ for n in type(e).__mro__ if n.__name__ in KINDS), type(e).__name__)
+
+
+@pytest.mark.parametrize("column", COLUMNS)
+@pytest.mark.parametrize(("name", "arguments"), PREDICATES, ids=lambda v: v if isinstance(v, str) else "")
+def test_predicates(name, arguments, column):
+    ours, theirs = (getattr(module, name)(*arguments) for module in (graphistry_core, graphistry))
+    values = COLUMNS[column]
+    mine, peers = (raw(lambda p=p: p(values)) for p in (ours, theirs))
+    if isinstance(peers, str):
+        assert mine == peers
+    else:
+        plain = [None if value is None or value is pd.NA else bool(value) for value in mine]
+        assert plain == [None if value is None or value is pd.NA else bool(value) for value in peers]
+
+
+@pytest.mark.parametrize(("name", "arguments"), PREDICATES, ids=lambda v: v if isinstance(v, str) else "")
+def test_predicates_as_json(name, arguments):
+    from graphistry.compute.predicates.from_json import from_json as theirs_from
+
+    from graphistry_core.compute.predicates import from_json
+
+    ours, theirs = (getattr(module, name)(*arguments) for module in (graphistry_core, graphistry))
+    assert ours.to_json() == _tupled(theirs.to_json())
+    if name != "is_in":  # where times come back from JSON as dicts, which nothing is equal to; ours are times again
+        assert from_json(theirs.to_json()).to_json() == _tupled(theirs_from(theirs.to_json()).to_json())
+    assert _tupled(theirs_from(ours.to_json()).to_json()) == ours.to_json()
+
+
+def _tupled(d):
+    return {key: list(value) if isinstance(value, tuple) else value for key, value in d.items()}
+
+
+@FEW
+@given(patterns())
+def test_patterns_as_json(steps):
+    from graphistry.compute.chain import Chain
+
+    theirs = raw(lambda: Chain(pattern(graphistry, steps)).to_json())
+    assert graphistry_core.Chain(pattern(graphistry_core, steps)).to_json() == theirs
+    assert graphistry_core.Chain.from_json(theirs).to_json() == theirs
+    assert Chain.from_json(theirs).to_json() == theirs
+
+
+WRONG = [
+    lambda m: m.Chain("no list"),
+    lambda m: m.Chain([1]),
+    lambda m: m.Chain([m.n(), "x"]),
+    lambda m: m.n("x").validate(),
+    lambda m: m.n({1: 2}).validate(),
+    lambda m: m.n({"a": object()}).validate(),
+    lambda m: m.n(name=1).validate(),
+    lambda m: m.n(query=1).validate(),
+    lambda m: m.e_forward(hops=0).validate(),
+    lambda m: m.e_forward(hops="2").validate(),
+    lambda m: m.e_forward(min_hops=3, max_hops=2).validate(),
+    lambda m: m.e_forward(output_min_hops=3, output_max_hops=2).validate(),
+    lambda m: m.e_forward(max_hops=-1).validate(),
+    lambda m: m.e_forward(edge_match="x").validate(),
+    lambda m: m.e_forward(name=1).validate(),
+    lambda m: m.e_forward(edge_query=1).validate(),
+    lambda m: m.Chain.from_json([]),
+    lambda m: m.Chain.from_json({}),
+    lambda m: m.Chain.from_json({"chain": 1}),
+    lambda m: m.Chain.from_json({"chain": [{"type": "Edge"}]}),
+    lambda m: m.Chain.from_json({"chain": [{"type": "Edge", "direction": "up"}]}),
+    lambda m: m.Chain.from_json({"chain": [{}]}),
+    lambda m: m.Chain.from_json({"chain": [{"type": "Node", "filter_dict": 3}]}),
+    lambda m: m.gt(object()),
+    lambda m: m.is_in([1, pd.Timestamp("2026-01-01")]),
+    lambda m: m.contains(3).validate(),
+    lambda m: m.startswith((1,)).validate(),
+    lambda m: m.duplicated("x").validate(),
+    lambda m: m.between(1, pd.Timestamp("2026-01-01")).validate(),
+]
+
+
+@pytest.mark.parametrize("number", range(len(WRONG)))
+def test_what_is_wrong_with_a_query(number):
+    ours, theirs = (outcome(lambda m=m: WRONG[number](m)) for m in (graphistry_core, graphistry))
+    assert ours[0] == theirs[0] == "error", (ours, theirs)
+    assert ours[1] == theirs[1]
+
+
+def test_all_errors_at_once():
+    both = []
+    for module in (graphistry_core, graphistry):
+        chain = module.Chain([module.n({1: 2}), module.e_forward(hops=0)], validate=False)
+        both.append([error.code for error in chain.validate(collect_all=True)])
+    assert both[0] == both[1] == ["invalid-filter-key", "invalid-hops-value"]
+
+
+SMALL = pd.DataFrame({"s": ["a", "b", "c", "a"], "d": ["b", "c", "d", "d"], "w": [1, 2, 3, 4]})
+SMALL_NODES = pd.DataFrame({"id": ["a", "b", "c", "d"], "kind": ["x", "y", "x", "y"]})
+
+
+def small(module=graphistry_core):
+    return module.edges(SMALL, "s", "d").nodes(SMALL_NODES, "id")
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda g, m: g.gfql([m.n({"id": "a"}), m.e_forward(min_hops=2, max_hops=3), m.n()]),
+        lambda g, m: g.gfql([m.n(), m.e_forward({"w": m.gt(1)}, label_edge_hops="far", hops=2), m.n()]),
+        lambda g, m: g.gfql([m.n({"kind": m.is_in(["x"])}), m.e_undirected(hops=2), m.n({"kind": "y"})]),
+        lambda g, m: g.hop(SMALL_NODES[:1], min_hops=2, max_hops=3, edge_match={"w": m.gt(0)}),
+        lambda g, m: g.hop(SMALL_NODES[:1], 2, label_node_hops="far"),
+        lambda g, m: g.gfql("MATCH (a)-[e]->(b) RETURN a"),
+        lambda g, m: g.gfql(m.let({"x": m.n({"kind": "x"}), "y": m.ref("x", [m.n({"id": "a"})])})),
+        lambda g, m: g.gfql([m.n({"label__x": True}), m.e_forward(), m.n()]),
+        lambda g, m: g.chain([m.n({"id": "a"}), m.e_forward(), m.n()]),
+        lambda g, m: g.get_topological_levels(),
+        lambda g, m: g.collapse("a", "x", "kind"),
+    ],
+)
+def test_what_is_not_ours_is_pygraphistrys(ask):
+    ours, theirs = (outcome(lambda m=m: ask(small(m), m)) for m in (graphistry_core, graphistry))
+    same(ours, theirs, ordered=False)
+
+
+def test_its_refusals_come_back_as_ours():
+    from graphistry_core.compute.exceptions import GFQLValidationError
+
+    with pytest.raises(GFQLValidationError) as refused:
+        small().gfql("MATCH this is no Cypher")
+    assert refused.value.code
+    assert isinstance(refused.value, BadRequest)
+
+
+# --- the index ----------------------------------------------------------------------------------------------------
+
+
+def ids_of(g):
+    return sorted(g._nodes["id"])
+
+
+def test_an_index_is_never_stale():
+    edges, nodes = SMALL.copy(), SMALL_NODES.copy()
+    g = graphistry_core.edges(edges, "s", "d").nodes(nodes, "id").gfql_index_all()
+    start = nodes[:1]
+    assert index.resident(g) is not None
+    assert ids_of(g.hop(start)) == ["a", "b", "d"]
+    edges.loc[0, "d"] = "c"  # in place
+    assert index.resident(g) is None
+    assert ids_of(g.hop(start)) == ["a", "c", "d"]
+    edges["s"] = ["b", "b", "c", "b"]
+    assert ids_of(g.hop(start)) == []
+    nodes.loc[0, "id"] = "z"
+    edges.loc[0, "s"] = "z"
+    assert ids_of(g.hop(nodes[:1])) == ["c", "z"]
+    assert ids_of(g.edges(SMALL, "s", "d").nodes(SMALL_NODES, "id").hop(SMALL_NODES[:1])) == ["a", "b", "d"]
+
+
+def test_other_columns_and_bindings_keep_it():
+    g = small().gfql_index_all()
+    assert index.resident(g.edges(g._edges.assign(new=1))) is not None
+    assert index.resident(g.bind(point_color="kind")) is not None
+    assert index.resident(g.bind(source="d", destination="s")) is None
+    assert ids_of(g.bind(source="d", destination="s").hop(SMALL_NODES[:1])) == []
+
+
+def test_eight_threads_on_one_graph():
+    rng = np.random.default_rng(1)
+    edges = pd.DataFrame({"s": rng.integers(0, 2000, 20_000), "d": rng.integers(0, 2000, 20_000)})
+    g = graphistry_core.edges(edges, "s", "d").nodes(pd.DataFrame({"id": np.arange(2000)}), "id")
+    seeds = [pd.DataFrame({"id": [n]}) for n in range(40)]
+    expected = [len(graphistry_core.edges(edges, "s", "d").nodes(g._nodes, "id").hop(s, 2)._edges) for s in seeds]
+    found = {}
+
+    def work(which):
+        for i, s in enumerate(seeds):
+            found[which, i] = len(g.hop(s, 2)._edges)
+            assert len(g.gfql([graphistry_core.n({"id": i}), graphistry_core.e_forward(hops=2)])._edges) == expected[i]
+
+    threads = [threading.Thread(target=work, args=(which,)) for which in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [[found[which, i] for i in range(40)] for which in range(8)] == [expected] * 8
+
+
+SCRIPT = """
+import hashlib, sys
+if sys.argv[1] == "without numba":
+    sys.modules["numba"] = None
+import numpy as np, pandas as pd
+import graphistry_core as m
+from graphistry_core.compute import kernels
+rng = np.random.default_rng(3)
+edges = pd.DataFrame({"s": rng.integers(-50, 50, 400), "d": rng.integers(-50, 50, 400), "w": rng.integers(0, 9, 400)})
+nodes = pd.DataFrame({"id": np.arange(-50, 50), "kind": ["x", "y"] * 50})
+g = m.edges(edges, "s", "d").nodes(nodes, "id")
+answers = [g.hop(nodes[:1], 2), g.hop(nodes[:80], 1, direction="reverse"), g.get_degrees(),
+           g.hop(nodes[:2], direction="undirected", to_fixed_point=True), g.materialize_nodes(reuse=False),
+           m.edges(edges, "s", "d").hop(nodes[:1], 3, edge_match={"w": m.gt(3)}),
+           g.gfql([m.n({"kind": "x"}), m.e_forward({"w": m.lt(5)}), m.n({"kind": "y"}, name="z"), m.e_reverse(hops=2)])]
+texts = [table.to_csv() for a in answers for table in (a._nodes, a._edges)]
+print(kernels.COMPILED, hashlib.sha256("".join(texts).encode()).hexdigest())
+"""
+
+
+def test_the_same_without_a_compiler():
+    said = {}
+    for how in ("compiled", "without jit", "without numba"):
+        environment = {**os.environ, "NUMBA_DISABLE_JIT": "1" if how == "without jit" else "0"}
+        command = [sys.executable, "-W", "error", "-c", SCRIPT, how]
+        ran = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+        assert ran.returncode == 0, ran.stderr
+        said[how] = ran.stdout.split()
+        assert ran.stderr.count("are slow") == (how != "compiled"), ran.stderr
+    assert [compiled for compiled, _ in said.values()] == ["True", "False", "False"]
+    assert len({answer for _, answer in said.values()}) == 1
+    assert kernels.COMPILED
+
+
+def test_memory_of_a_hop_and_of_the_index():
+    import tracemalloc
+
+    rng = np.random.default_rng(5)
+    size = 1_000_000
+    edges = pd.DataFrame(
+        {"s": rng.integers(0, 100_000, size), "d": rng.integers(0, 100_000, size), "w": rng.random(size)}
+    )
+    g = graphistry_core.edges(edges, "s", "d").nodes(pd.DataFrame({"id": np.arange(100_000)}), "id").gfql_index_all()
+    assert index.resident(g).nbytes < 1.5 * 16 * size
+    everything = g._nodes[:3000]
+    g.hop(everything, 2)
+    tracemalloc.start()
+    try:
+        out = g.hop(everything, 2)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    result = int(out._edges.memory_usage(index=False).sum() + out._nodes.memory_usage(index=False).sum())
+    assert result > 1_000_000
+    assert peak < 3 * result  # the result, and less than twice its size besides

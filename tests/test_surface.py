@@ -136,7 +136,6 @@ def test_patterns_are_our_own_and_what_we_lack_is_pygraphistrys():
     from graphistry_core.compute import ast as ours
 
     assert ours.ASTNode.__module__ == "graphistry_core.compute.ast"
-    assert ours.let is theirs.let
     assert ours.ASTCall is theirs.ASTCall
 
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from typing import Any, ClassVar
 
+from ..errors import MissingDependency
 from . import predicates
 from .ASTSerializable import ASTSerializable, expect, is_json
 from .exceptions import ErrorCode, GFQLSyntaxError, GFQLTypeError
@@ -412,6 +413,27 @@ def _as_step(op: Any) -> Any:
     if isinstance(op, dict) or hasattr(op, "to_json"):
         return None  # PyGraphistry's, or JSON of it
     return op  # what it is not is said by the chain
+
+
+def let(bindings: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+    """Return PyGraphistry's ``let`` of patterns, ours among them; it must be installed."""
+    from .bridge import handed_over
+
+    return _required("let")(handed_over(bindings), *args, **kwargs)
+
+
+def ref(name: str, chain: list[Any], *args: Any, **kwargs: Any) -> Any:
+    """Return PyGraphistry's ``ref`` with steps, ours among them; it must be installed."""
+    from .bridge import handed_over
+
+    return _required("ref")(name, handed_over(chain), *args, **kwargs)
+
+
+def _required(name: str) -> Any:
+    found = _theirs(name)
+    if found is None:
+        raise MissingDependency(f'{name}() is PyGraphistry\'s: pip install "graphistry-core[pygraphistry]".')
+    return found
 
 
 def _theirs(name: str) -> Any:

@@ -60,7 +60,7 @@ def verb(g: Plottable, name: str) -> Any:
     def call(*args: Any, **kwargs: Any) -> Any:
         peer = to_peer(g)
         try:
-            answer = getattr(peer, name)(*_to_peers(args), **{k: _to_peer(v) for k, v in kwargs.items()})
+            answer = getattr(peer, name)(*_to_peers(args), **{k: handed_over(v) for k, v in kwargs.items()})
         except Exception as e:
             ours = _ours(e)
             if ours is e:
@@ -73,15 +73,15 @@ def verb(g: Plottable, name: str) -> Any:
 
 
 def _to_peers(values: Any) -> tuple[Any, ...]:
-    return tuple(_to_peer(value) for value in values)
+    return tuple(handed_over(value) for value in values)
 
 
-def _to_peer(value: Any) -> Any:
+def handed_over(value: Any) -> Any:
     """Graphs, patterns and predicates among the arguments go over too; a function gets and gives ours."""
     if isinstance(value, list | tuple) and type(value) in (list, tuple):
-        return type(value)(_to_peer(item) for item in value)
+        return type(value)(handed_over(item) for item in value)
     if type(value) is dict:
-        return {key: _to_peer(item) for key, item in value.items()}
+        return {key: handed_over(item) for key, item in value.items()}
     if isinstance(value, ASTSerializable):
         return _to_peers_query(value)
     return to_peer(value) if hasattr(value, "_complex_encodings") and hasattr(value, "_client") else value
@@ -92,7 +92,7 @@ def _to_peers_query(part: ASTSerializable) -> Any:
     from graphistry.compute.predicates.from_json import from_json
 
     if type(part).__name__ == "Chain":
-        return chain.Chain([_to_peer(op) for op in part.chain])  # type: ignore[attr-defined]
+        return chain.Chain([handed_over(op) for op in part.chain])  # type: ignore[attr-defined]
     if type(part).__name__.startswith("AST"):
         return ast.from_json(part.to_json())
     return from_json(part.to_json())

@@ -6,6 +6,7 @@ run as Python: the same answers, far slower, and a warning in the log says so on
 
 from __future__ import annotations
 
+import functools
 import logging
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -32,11 +33,19 @@ if not COMPILED:
     logging.getLogger("graphistry_core").warning(
         "numba is not there, or its JIT is off: graph verbs give the same answers, and are slow."
     )
-    np.seterr(over="ignore")  # hashes are meant to wrap around
 
 
 def _kernel(function: F) -> F:
-    return function if _found is None else _found(function)
+    if _found is not None:
+        compiled: F = _found(function)
+        return compiled
+
+    @functools.wraps(function)
+    def call(*arguments: Any) -> Any:
+        with np.errstate(over="ignore"):  # hashes are meant to wrap around
+            return function(*arguments)
+
+    return call  # type: ignore[return-value]
 
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)

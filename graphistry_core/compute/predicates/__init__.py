@@ -337,6 +337,8 @@ class IsIn(ASTPredicate):
 
     @staticmethod
     def _option(option: Any) -> Any:
+        if isinstance(option, dt.datetime | np.datetime64):
+            return pd.Timestamp(option)
         found = _temporal(option)
         if found is None:
             return option
@@ -570,11 +572,7 @@ def _plain_class(name: str, doc: str, test: Callable[[Any], Any]) -> type[ASTPre
 
 
 def _string_test(method: str) -> Callable[[Any], Any]:
-    def test(s: Any) -> Any:
-        text = _text(s)
-        return pd.Series([None] * len(s), index=s.index, dtype=object) if text is None else getattr(text.str, method)()
-
-    return test
+    return lambda s: getattr(s.str, method)()
 
 
 def _time_test(attribute: str) -> Callable[[Any], Any]:
