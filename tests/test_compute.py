@@ -62,6 +62,8 @@ def graphs(draw, kinds=tuple(IDS), missing=True, tables=("none", "full", "partia
         nodes = pd.DataFrame({"size": np.arange(len(rows)), names[2]: column(rows)})
         nodes["kind"] = pd.Series([["p", "q"][i % 2] for i in range(len(rows))], dtype=TEXT)
         nodes["score"] = np.arange(len(rows)) / 2
+        if draw(st.booleans()):
+            nodes = nodes[[names[2], "size", "kind", "score"]]
     return edges, nodes, names
 
 
@@ -96,6 +98,9 @@ def same(ours, theirs, *, ordered=True, indexed=True, typed=True):
         if peers is None:
             assert mine is None
             continue
+        if not ordered and mine.columns[0] == a._node != peers.columns[0]:
+            # It puts the id column first, and then the aliases, on one of its own ways and not on the other; we always do.
+            peers = peers[[a._node, *(name for name in peers.columns if name != a._node)]]  # noqa: PLW2901
         assert list(mine.columns) == list(peers.columns)
         arrange = _sorted if not ordered else _as_it_is if indexed else _renumbered
         pd.testing.assert_frame_equal(arrange(mine), arrange(peers), check_index_type=False, check_dtype=typed)
@@ -319,7 +324,7 @@ def test_predicates_as_json(name, arguments):
     assert ours.to_json() == _tupled(theirs.to_json())
     if name != "is_in":  # where times come back from JSON as dicts, which nothing is equal to; ours are times again
         assert from_json(theirs.to_json()).to_json() == _tupled(theirs_from(theirs.to_json()).to_json())
-    assert _tupled(theirs_from(ours.to_json()).to_json()) == ours.to_json()
+        assert _tupled(theirs_from(ours.to_json()).to_json()) == ours.to_json()
 
 
 def _tupled(d):

@@ -296,7 +296,7 @@ class Members:
     """A set of ascending codes, asked about many: by search where they are few, else by a mask."""
 
     def __init__(self, codes: np.ndarray, count: int) -> None:
-        self.codes, self._count = codes, count
+        self.codes, self._count = codes.astype(np.int32, copy=False), count  # a search between types would convert all
         self._mask: np.ndarray | None = None
         if len(codes) * 32 > count:
             self.mask()

@@ -11,6 +11,7 @@ from . import kernels
 from .columns import Ids, coded
 from .index import resident
 from .prepared import in_pandas, with_nodes
+from .threads import both
 
 
 def get_degrees(g: Any, col: str, degree_in: str, degree_out: str) -> Any:
@@ -42,11 +43,14 @@ def _counted(g: Any, ends: tuple[str, ...]) -> tuple[Any, np.ndarray, list[np.nd
         raise BadRequest("Missing source/destination bindings: bind them with g.edges(df, source, destination).")
     index = resident(g)
     ids = index.ids if index is not None else Ids(g._nodes[g._node])
-    counts = []
-    for end in ends:
+
+    def counted(end: str) -> np.ndarray:
         codes = getattr(index, end) if index is not None else coded(g._edges[getattr(g, f"_{end}")], ids)
-        counts.append(np.zeros(max(len(g._nodes), 1), np.int32))
-        kernels.count_ends(codes, counts[-1])
+        count = np.zeros(max(len(g._nodes), 1), np.int32)
+        kernels.count_ends(codes, count)
+        return count
+
+    counts = [counted(ends[0])] if len(ends) == 1 else list(both(counted, ends[0], ends[1], len(g._edges)))
     if ids.unique:
         return g, np.arange(len(g._nodes)), counts
     rows = coded(g._nodes[g._node], ids)

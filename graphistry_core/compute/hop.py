@@ -13,7 +13,7 @@ from ..errors import BadRequest
 from . import bridge, scan
 from .columns import rows
 from .filter_by_dict import NotOurs, check_columns, filter_mask
-from .index import GraphIndex, index_of
+from .index import GraphIndex, index_of, resident
 from .prepared import in_pandas, is_ours, with_nodes
 from .traverse import Conditions, Reached, distinct, walk
 
@@ -44,11 +44,12 @@ def _hop(g: Any, nodes: Any, most: int | None, asked: dict[str, Any]) -> Any:
     if g._source is None or g._destination is None:
         raise BadRequest("Source and destination must be bound: bind them with g.edges(df, source, destination).")
     seeds = None if nodes is None else _ids_of(nodes, g._node)
-    if bound and seeds is not None and scan.pays(g, len(seeds), most, asked):
+    index = resident(g)
+    if index is None and bound and seeds is not None and scan.pays(g, len(seeds), most, asked):
         found = scan.walk(g, seeds, asked["direction"], most)
         if found is not None:
             return _result(g, found, asked)
-    index = index_of(g)
+    index = index or index_of(g)
     start = index.codes_of(seeds) if seeds is not None else _all_codes(index, g)
     start = distinct(start[start >= 0], index.count)
     return _result(g, walk(index, start, asked["direction"], most, _conditions(g, index, asked)), asked)

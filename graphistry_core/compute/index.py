@@ -7,9 +7,8 @@ this package, and frames.
 
 from __future__ import annotations
 
-import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -19,6 +18,7 @@ import numpy as np
 
 from . import kernels
 from .columns import coded, fingerprint
+from .threads import both
 
 
 class Adjacency(NamedTuple):
@@ -76,7 +76,7 @@ class GraphIndex:
 
     def both_ways(self) -> None:
         """Build what is not there yet of both directions."""
-        made = _both(lambda name: getattr(self, name), "out", "into", len(self.source))
+        made = both(lambda name: getattr(self, name), "out", "into", len(self.source))
         del made
 
     def _adjacency(self, near: np.ndarray, far: np.ndarray) -> Adjacency:
@@ -149,26 +149,11 @@ def index_of(g: Any) -> GraphIndex:
     return found
 
 
-_THREADS = 200_000
-
-
-def _both(work: Callable[[str], Any], first: str, second: str, size: int) -> tuple[Any, Any]:
-    """Do two like things, at the same time where they are large: the kernels let go of the interpreter."""
-    if size < _THREADS or (os.cpu_count() or 1) < 2:
-        return work(first), work(second)
-    found: list[Any] = []
-    thread = threading.Thread(target=lambda: found.append(work(second)))
-    thread.start()
-    mine = work(first)
-    thread.join()
-    return mine, found[0] if found else work(second)
-
-
 def build(g: Any) -> GraphIndex:
     """Build codes for a graph; adjacency follows when a verb asks for its direction."""
     from .columns import Ids
 
     ids = Ids(g._nodes[g._node])
     tables = (g._edges[[g._source, g._destination]].copy(deep=False), g._nodes[[g._node]].copy(deep=False))
-    source, destination = _both(lambda name: coded(g._edges[name], ids), g._source, g._destination, len(g._edges))
+    source, destination = both(lambda name: coded(g._edges[name], ids), g._source, g._destination, len(g._edges))
     return GraphIndex(source, destination, len(g._nodes), ids.unique, ids, tables, _key(g))

@@ -8,7 +8,8 @@ import numpy as np
 
 from . import kernels
 from .columns import as_integers
-from .index import holder_of, resident
+from .index import holder_of
+from .threads import halves
 from .traverse import Reached, ascending
 
 _FEW = 64  # seeds up to which a pass costs less than building an index
@@ -18,8 +19,8 @@ _PART = 1 << 10
 
 
 def pays(g: Any, seeds: int, hops: int | None, asked: dict[str, Any]) -> bool:
-    """Say whether to scan: no index is there, the hop is small and has no conditions, and it is not one of many."""
-    if seeds > _FEW or hops is None or hops > _HOPS or resident(g) is not None:
+    """Say whether to scan where no index is: the hop is small and has no conditions, and it is not one of many."""
+    if seeds > _FEW or hops is None or hops > _HOPS:
         return False
     if any(
         asked[f"{name}_{kind}"] for name in ("source_node", "destination_node", "edge") for kind in ("match", "query")
@@ -75,15 +76,24 @@ def walk(g: Any, seeds: Any, direction: str, hops: int | None) -> Reached | None
 
 
 def _positions(column: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """Return where a column has one of the wanted values; as much memory as there are, no more."""
-    room = _PART
+    """Return where a column has one of the wanted values."""
     table = None
     if len(wanted) > 1:
         table = kernels.lookup_table(len(wanted))
         kernels.insert_ids(wanted, *table)
+    return halves(lambda part: _positions_in(part, wanted, table), column)
+
+
+def _positions_in(column: np.ndarray, wanted: np.ndarray, table: Any) -> np.ndarray:
+    """Do it for a part, with as much memory as there are, and no more."""
+    room = _PART
     while True:
         out = np.empty(room, np.int64)
-        count = kernels.scan_one(column, wanted[0], out) if table is None else kernels.scan_set(column, *table, out)
+        if table is None:
+            count = kernels.scan_one(column, wanted[0], out)
+        else:
+            keys, codes, shift = table
+            count = kernels.scan_set(column, keys, codes, shift, out)
         if count <= room:
             return out[:count]
         room = count
