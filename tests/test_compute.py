@@ -99,7 +99,7 @@ def same(ours, theirs, *, ordered=True, indexed=True, typed=True):
             assert mine is None
             continue
         if not ordered and mine.columns[0] == a._node != peers.columns[0]:
-            # It puts the id column first, and then the aliases, on one of its own ways and not on the other; we always do.
+            # It puts the id column first, and then the aliases, on one of its ways and not on the other; we always do.
             peers = peers[[a._node, *(name for name in peers.columns if name != a._node)]]  # noqa: PLW2901
         assert list(mine.columns) == list(peers.columns)
         arrange = _sorted if not ordered else _as_it_is if indexed else _renumbered
@@ -128,7 +128,10 @@ def test_nodes_and_degrees(drawn, verb):
             return g.materialize_nodes(reuse=False)
         return getattr(g, verb)()
 
-    same(outcome(lambda: run(graphistry_core)), outcome(lambda: run(graphistry)))
+    theirs = outcome(lambda: run(graphistry))
+    if theirs == ("error", "ValueError") and drawn[0].iloc[:, 0].dtype == object and len(drawn[0]):
+        return  # it joins columns of mixed types, which pandas refuses for some mixtures
+    same(outcome(lambda: run(graphistry_core)), theirs)
 
 
 CONDITIONS = {
