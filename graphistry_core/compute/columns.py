@@ -46,7 +46,8 @@ def _as_strings(column: Any) -> pa.ChunkedArray | None:
 class Ids:
     """The ids of a node table, looked up by value; ``unique``: none of them comes twice, and none is missing."""
 
-    def __init__(self, column: Any) -> None:
+    def __init__(self, column: Any, known: tuple[Any, bool] | None = None) -> None:
+        """Look at a column; ``known``: its hash table (None for ids that are no integers) and whether it is unique."""
         self.dtype = column.dtype
         self._column = column
         self._table: Any = None
@@ -54,6 +55,10 @@ class Ids:
         self._index: pd.Index[Any] | None = None
         self._rows = np.empty(0, np.int32)
         self.count = len(column)
+        if known is not None:
+            self._table, self.unique = known
+            self._strings = None if self._table is not None else _as_strings(column)
+            return
         integers = as_integers(column)
         if integers is not None:
             self._table = kernels.lookup_table(len(integers))
@@ -62,6 +67,11 @@ class Ids:
         self._strings = _as_strings(column)
         missing = column.isna()
         self.unique = bool(not missing.any() and not column.duplicated().any())
+
+    @property
+    def table(self) -> Any:
+        """The hash table (keys, codes, shift), or None for ids that are no integers."""
+        return self._table
 
     def find(self, column: Any) -> np.ndarray:
         """Return the codes of a column's values: int32, -1 for what is missing or no id."""

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -111,6 +112,7 @@ class Holder:
     def __init__(self) -> None:
         self.index: GraphIndex | None = None
         self.made: tuple[Any, Any, str] | None = None  # the node table of a graph that was given none
+        self.kept: Any = None  # where the index of the dataset lies whose tables these are: see kept_index
         self.scans = 0
         self.lock = threading.Lock()
 
@@ -132,6 +134,18 @@ def holder_of(g: Any) -> Holder:
     return holder  # type: ignore[no-any-return]
 
 
+def keep_at(g: Any, folder: Path) -> None:
+    """Tell a graph, fresh from a dataset, where the index of its tables is kept."""
+    if g._edges is None or g._source is None or g._destination is None:
+        return
+    from .kept_index import Kept
+
+    edges = (fingerprint(g._edges[g._source]), fingerprint(g._edges[g._destination]))
+    nodes = None if g._nodes is None or g._node is None else fingerprint(g._nodes[g._node])
+    if None not in edges:
+        holder_of(g).kept = Kept(folder, edges, nodes)
+
+
 def _key(g: Any) -> Any:
     parts = (
         fingerprint(g._edges[g._source]), fingerprint(g._edges[g._destination]), fingerprint(g._nodes[g._node])
@@ -145,8 +159,25 @@ def index_of(g: Any) -> GraphIndex:
     with holder.lock:
         found = resident(g)
         if found is None:
-            found = holder.index = build(g)
+            found = holder.index = _found_or_built(g, holder)
     return found
+
+
+def _found_or_built(g: Any, holder: Holder) -> GraphIndex:
+    kept, key = holder.kept, _key(g)
+    if kept is None or key is None or kept.edges != key[:2] or kept.nodes not in (None, key[2]):
+        return build(g)
+    from .kept_index import load_index, save_index
+
+    found = load_index(kept.folder, g._nodes[g._node], len(g._edges), key, _tables(g))
+    if found is None:
+        found = build(g)
+        save_index(found, kept.folder)
+    return found
+
+
+def _tables(g: Any) -> Any:
+    return g._edges[[g._source, g._destination]].copy(deep=False), g._nodes[[g._node]].copy(deep=False)
 
 
 def build(g: Any) -> GraphIndex:
@@ -154,6 +185,6 @@ def build(g: Any) -> GraphIndex:
     from .columns import Ids
 
     ids = Ids(g._nodes[g._node])
-    tables = (g._edges[[g._source, g._destination]].copy(deep=False), g._nodes[[g._node]].copy(deep=False))
+    tables = _tables(g)
     source, destination = both(lambda name: coded(g._edges[name], ids), g._source, g._destination, len(g._edges))
     return GraphIndex(source, destination, len(g._nodes), ids.unique, ids, tables, _key(g))

@@ -12,7 +12,8 @@ from .. import frames
 from ..errors import BadRequest
 from . import kernels
 from .columns import as_integers, fingerprint
-from .index import holder_of
+from .index import Holder, holder_of
+from .kept_index import load_ids, save_ids
 
 log = logging.getLogger("graphistry_core")
 
@@ -41,11 +42,25 @@ def with_nodes(g: Any) -> Any:
     key = (g._source, g._destination, g._node, fingerprint(g._edges[g._source]), fingerprint(g._edges[g._destination]))
     kept = holder.made
     if kept is None or kept[0] != key or None in key[3:]:
-        made = materialize_nodes(g)
+        made = _found_or_made(g, holder, key[3:])
         kept = holder.made = (key, made._nodes, made._node)
     out = g.nodes(kept[1], kept[2])
     out.__dict__["_compute"] = holder
     return out
+
+
+def _found_or_made(g: Any, holder: Holder, key: tuple[Any, ...]) -> Any:
+    where, column = holder.kept, g._edges[g._source]
+    integers = isinstance(column.dtype, np.dtype) and column.dtype.kind in "iu"
+    if where is None or where.edges != key or where.nodes is not None or not integers:
+        return materialize_nodes(g)
+    ids = load_ids(where.folder, len(g._edges))
+    name = g._node if g._node is not None else "id"
+    if ids is not None and ids.dtype == column.dtype:
+        return g.nodes(pd.DataFrame({name: ids}), name)
+    made = materialize_nodes(g)
+    save_ids(made._nodes[name].to_numpy(), where.folder, len(g._edges))
+    return made
 
 
 def materialize_nodes(g: Any, reuse: bool = True) -> Any:

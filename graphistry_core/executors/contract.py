@@ -86,8 +86,9 @@ class Task:
 class GraphData:
     """A graph as Arrow tables and bindings (by bind() keyword): what a task's ``g`` is built from.
 
-    ``files``: where tables lie as Arrow files in the resting shape, for those that do. ``for_one_task``: this process
-    is a fork that ends after one task, so that what is inside its frames' cells need not be protected from it.
+    ``files``: where tables lie as Arrow files in the resting shape, for those that do; ``index_folder``: where the
+    graph's index is to be kept. ``for_one_task``: this process is a fork that ends after one task, so that what is
+    inside its frames' cells need not be protected from it.
     """
 
     edges: pa.Table | None = None
@@ -97,6 +98,7 @@ class GraphData:
     name: str | None = None
     description: str | None = None
     files: Mapping[str, Path] = field(default_factory=dict, repr=False)
+    index_folder: Path | None = None
     for_one_task: bool = False
 
     @classmethod
@@ -150,6 +152,10 @@ class GraphData:
             if frame is not None:
                 g = getattr(g, which)(frame)
         g._dataset_id, g._name, g._description = self.dataset_id, self.name, self.description
+        if self.index_folder is not None and kind == "core" and engine == "pandas":
+            from ..compute.index import keep_at
+
+            keep_at(g, self.index_folder)
         return g
 
 

@@ -44,6 +44,7 @@ def _ship(graph: GraphData) -> Shipment:
         "dataset_id": graph.dataset_id,
         "name": graph.name,
         "description": graph.description,
+        "index": None if graph.index_folder is None else str(graph.index_folder),
     }
     shipment = Shipment(uuid.uuid4().hex, header, fds)
     _shipments[graph] = shipment

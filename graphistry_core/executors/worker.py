@@ -37,7 +37,8 @@ def graph_of(header: Mapping[str, Any], fds: Mapping[str, int]) -> GraphData:
     for fd in fds.values():
         os.close(fd)
     names = (header["dataset_id"], header["name"], header["description"])
-    return GraphData(tables.get("edges"), tables.get("nodes"), header["bindings"], *names)
+    index = None if header["index"] is None else Path(header["index"])
+    return GraphData(tables.get("edges"), tables.get("nodes"), header["bindings"], *names, index_folder=index)
 
 
 def _path_of(fd: int) -> str:

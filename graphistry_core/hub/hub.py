@@ -227,6 +227,7 @@ class Hub(DatasetOperations):
                 self._graphs.move_to_end(key)
                 return self._graphs[key]
         create = wire.DatasetCreate(json.loads(row["body"]))
+        bindings = from_wire(create.bindings("nodes"), create.bindings("edges"))
         try:
             tables = {w: None if row[w] is None else self.store.open_table(row[w]) for w in ("edges", "nodes")}
         except FileNotFoundError as e:  # deleted or replaced since the row was read
@@ -234,11 +235,12 @@ class Hub(DatasetOperations):
         graph = GraphData(
             tables["edges"],
             tables["nodes"],
-            from_wire(create.bindings("nodes"), create.bindings("edges")),
+            bindings,
             row["id"],
             create.body.get("name"),
             create.body.get("description"),
             {w: self.store.path_of(row[w]) for w in ("edges", "nodes") if row[w] is not None},
+            self.store.index_folder(row["edges"], row["nodes"], bindings),
         )
         with self._graphs_lock:
             graph = self._graphs.setdefault(key, graph)

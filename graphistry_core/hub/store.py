@@ -86,7 +86,7 @@ class Store:
         self.temporary = directory is None
         try:
             root = Path(tempfile.mkdtemp(prefix="graphistry-core-") if directory is None else directory).absolute()
-            for folder in (root, root / "tables", root / "incoming"):
+            for folder in (root, root / "tables", root / "indexes", root / "incoming"):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self.root = root
             self._lock_file = _lock(root)
@@ -188,6 +188,9 @@ class Store:
         """Delete a table's file unless a snapshot still needs it."""
         if not any(table_id in snapshot.tables for snapshot in self._kept):
             _unlink(self._path(table_id))
+            for folder in (self.root / "indexes").iterdir():
+                if table_id in folder.name.split("."):
+                    shutil.rmtree(folder, ignore_errors=True)
 
     # --- tables ---
 
@@ -270,6 +273,15 @@ class Store:
                     db.execute("DELETE FROM tables WHERE id = ?", (table_id,))
                     self._remove(table_id)
 
+    def index_folder(self, edges: str | None, nodes: str | None, bindings: Mapping[str, str]) -> Path | None:
+        """Return where the index of a graph of two stored tables is to be kept; it goes with the first of them."""
+        if edges is None:
+            return None
+        import xxhash
+
+        bound = xxhash.xxh3_64_hexdigest(repr(sorted(bindings.items())).encode("utf-8", "surrogatepass"))
+        return self.root / "indexes" / f"{edges}.{nodes or 'none'}.{bound}"
+
     def path_of(self, table_id: str) -> Path:
         """Return where a stored table lies."""
         return self._path(table_id)
@@ -287,6 +299,9 @@ class Store:
         for path in (self.root / "tables").iterdir():
             if path.stem not in known:
                 _unlink(path)
+        for path in (self.root / "indexes").iterdir():
+            if path.suffix == ".part" or not {part for part in path.name.split(".")[:2] if part != "none"} <= known:
+                shutil.rmtree(path, ignore_errors=True)
         _share(self._lock_file)
 
 
