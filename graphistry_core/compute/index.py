@@ -106,13 +106,22 @@ class GraphIndex:
         return int(self.source.nbytes + self.destination.nbytes + sum(a.ptr.nbytes + a.perm.nbytes for a in built))
 
 
+@dataclass(frozen=True)
+class Kept:
+    """Where a dataset's index lies, and what tells that a graph still has the dataset's tables."""
+
+    folder: Path
+    edges: Any
+    nodes: Any
+
+
 class Holder:
     """What graphs with the same tables share: their index, once there is one, and how often they did without."""
 
     def __init__(self) -> None:
         self.index: GraphIndex | None = None
         self.made: tuple[Any, Any, str] | None = None  # the node table of a graph that was given none
-        self.kept: Any = None  # where the index of the dataset lies whose tables these are: see kept_index
+        self.kept: Kept | None = None
         self.scans = 0
         self.lock = threading.Lock()
 
@@ -131,19 +140,13 @@ def holder_of(g: Any) -> Holder:
     holder = g.__dict__.get("_compute")
     if holder is None:
         holder = g.__dict__["_compute"] = Holder()
+        told = g.__dict__.get("_index_at")
+        if told is not None:
+            folder, edges, nodes = told
+            prints = tuple(fingerprint(edges[name]) for name in edges.columns)
+            if None not in prints:
+                holder.kept = Kept(folder, prints, None if nodes is None else fingerprint(nodes.iloc[:, 0]))
     return holder  # type: ignore[no-any-return]
-
-
-def keep_at(g: Any, folder: Path) -> None:
-    """Tell a graph, fresh from a dataset, where the index of its tables is kept."""
-    if g._edges is None or g._source is None or g._destination is None:
-        return
-    from .kept_index import Kept
-
-    edges = (fingerprint(g._edges[g._source]), fingerprint(g._edges[g._destination]))
-    nodes = None if g._nodes is None or g._node is None else fingerprint(g._nodes[g._node])
-    if None not in edges:
-        holder_of(g).kept = Kept(folder, edges, nodes)
 
 
 def _key(g: Any) -> Any:

@@ -11,7 +11,6 @@ import json
 import os
 import shutil
 import uuid
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,15 +21,6 @@ from .index import Adjacency, GraphIndex
 
 _VERSION = 1
 _WORTH = 10_000  # edges from which on reading files is quicker than building
-
-
-@dataclass(frozen=True)
-class Kept:
-    """Where a dataset's index lies, and what tells that a graph still has the dataset's tables."""
-
-    folder: Path
-    edges: Any
-    nodes: Any
 
 
 def load_index(folder: Path, ids: Any, edges: int, key: Any, tables: Any) -> GraphIndex | None:

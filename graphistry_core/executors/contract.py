@@ -153,10 +153,24 @@ class GraphData:
                 g = getattr(g, which)(frame)
         g._dataset_id, g._name, g._description = self.dataset_id, self.name, self.description
         if self.index_folder is not None and kind == "core" and engine == "pandas":
-            from ..compute.index import keep_at
-
-            keep_at(g, self.index_folder)
+            _tell_of_index(g, self.index_folder)
         return g
+
+
+def _tell_of_index(g: Any, folder: Path) -> None:
+    """Tell a graph where the index of its tables is kept, with copies that say which tables these are.
+
+    Shallow ones: they share memory until somebody writes. Nothing is imported for it, least of all numba.
+    """
+    ends = [g._source, g._destination]
+    if g._edges is None or ends[0] == ends[1] or not set(ends) <= set(g._edges.columns):
+        return
+    nodes = None
+    if g._nodes is not None and g._node is not None:
+        if g._node not in g._nodes.columns:
+            return
+        nodes = g._nodes[[g._node]].copy(deep=False)
+    g._index_at = (folder, g._edges[ends].copy(deep=False), nodes)
 
 
 def check_bindings(columns: list[str], which: str, bindings: Mapping[str, str]) -> None:

@@ -49,7 +49,7 @@ class IsolatedExecutor(ProcessExecutor):
         super().__init__(**options)
         self.sandbox = sandbox
         theirs = ["graphistry"] if find_spec("graphistry") else []
-        self._preload = [*theirs, "graphistry_core.compute.rehearsal", *preload]
+        self._preload = [*theirs, "graphistry_core.executors.rehearsal", *preload]
         self._root: _Parent | None = None
         self._zygotes: OrderedDict[tuple[str, str], _Parent] = OrderedDict()
         self._zygotes_lock = threading.RLock()  # a graph may be collected, and its zygote dropped, at any moment

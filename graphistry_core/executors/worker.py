@@ -244,7 +244,18 @@ def share_threads(count: int) -> None:
         sys.modules["pyarrow"].set_cpu_count(count)
     if "numba" in sys.modules:
         with contextlib.suppress(Exception):
-            sys.modules["numba"].set_num_threads(min(count, sys.modules["numba"].config.NUMBA_NUM_THREADS))
+            _share_numbas(sys.modules["numba"], count)
+
+
+def _share_numbas(numba: Any, count: int) -> None:
+    """Set how many threads numba will start; where it has started them already, how many it uses.
+
+    Not by ``set_num_threads`` alone: that starts them, and settles which kind, before the task can say which.
+    """
+    if numba.np.ufunc.parallel._is_initialized:
+        numba.set_num_threads(min(count, numba.config.NUMBA_NUM_THREADS))
+    else:
+        numba.config.reload_config()  # now: at the next compilation it would undo what the task has set by then
 
 
 def prepare_libraries(preload: list[str]) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from ..compute.ast import e_forward, e_undirected, n
 from ..plottable import Plottable
-from .ast import e_forward, e_undirected, n
 
 
 def _rehearse() -> None:
