@@ -271,7 +271,7 @@ def __getattr__(name: str) -> Any:
     if name in _PATTERNS:
         return getattr(import_module(".compute.ast", __name__), name)
     if name in _PREDICATES:
-        return getattr(import_module(".compute.predicates", __name__), name)
+        return getattr(import_module(".compute.conditions", __name__), name)
     if name in _ERRORS:
         return getattr(import_module(".errors", __name__), name)
     if name in _OF_THE_CLIENT:

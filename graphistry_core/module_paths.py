@@ -24,7 +24,7 @@ OURS: dict[str, dict[str, str]] = {
     "Plottable": {"Plottable": "plottable.Plottable"},
     "Engine": {"Engine": "engines.Engine", "EngineAbstract": "engines.EngineAbstract"},
     **{
-        f"compute.predicates.{module}": {name: f"compute.predicates.{name}" for name in names.split()}
+        f"compute.predicates.{module}": {name: f"compute.conditions.{name}" for name in names.split()}
         for module, names in {
             "ASTPredicate": "ASTPredicate",
             "is_in": "IsIn is_in",
@@ -41,7 +41,7 @@ OURS: dict[str, dict[str, str]] = {
         }.items()
     },
     "compute.ast_temporal": {
-        name: f"compute.predicates.{name}"
+        name: f"compute.conditions.{name}"
         for name in ("TemporalValue", "DateTimeValue", "DateValue", "TimeValue", "temporal_value_from_json")
     },
     "collections": {

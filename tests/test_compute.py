@@ -321,7 +321,7 @@ def test_predicates(name, arguments, column):
 def test_predicates_as_json(name, arguments):
     from graphistry.compute.predicates.from_json import from_json as theirs_from
 
-    from graphistry_core.compute.predicates import from_json
+    from graphistry_core.compute.conditions import from_json
 
     ours, theirs = (getattr(module, name)(*arguments) for module in (graphistry_core, graphistry))
     assert ours.to_json() == _tupled(theirs.to_json())

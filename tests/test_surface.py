@@ -130,6 +130,16 @@ def test_module_paths(path):
     assert hasattr(import_module(f"graphistry_core.{module}"), name)
 
 
+def test_the_paths_of_predicates_hide_no_function():
+    for name in ("is_in", "str", "numeric", "temporal", "from_json"):
+        import_module(f"graphistry_core.compute.predicates.{name}")
+    import graphistry_core as module
+
+    assert module.is_in(["x"]).options == ["x"]
+    assert module.contains("x").to_json()["pat"] == "x"
+    assert module.n({"a": module.gt(3)}).to_json()["filter_dict"]["a"]["val"] == 3
+
+
 def test_patterns_are_our_own_and_what_we_lack_is_pygraphistrys():
     import graphistry.compute.ast as theirs
 

@@ -1,7 +1,7 @@
 """The parts of a pattern: nodes, edges, and the chain of them, as PyGraphistry's classes of the same names.
 
 ``n``, ``e_forward``, ``e_reverse``, ``e_undirected`` and ``e`` make them. What else PyGraphistry has here (``let``,
-``ref``, ``call``, …) is its own, when it is installed. May import predicates, exceptions, what parts are made of.
+``ref``, ``call``, …) is its own, when it is installed. May import conditions, exceptions, what parts are made of.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from typing import Any, ClassVar
 
 from ..errors import MissingDependency
-from . import predicates
+from . import conditions
 from .ASTSerializable import ASTSerializable, expect, is_json
 from .exceptions import ErrorCode, GFQLSyntaxError, GFQLTypeError
 
@@ -63,7 +63,7 @@ def _read(d: dict[str, Any], key: str) -> dict[str, Any] | None:
         return None
     if not isinstance(found, dict):
         raise ValueError(f"{key} must be an object or null, not {found!r}.")  # noqa: TRY004 - as PyGraphistry
-    return {name: predicates.from_json(value) if isinstance(value, dict) else value for name, value in found.items()}
+    return {name: conditions.from_json(value) if isinstance(value, dict) else value for name, value in found.items()}
 
 
 class ASTNode(ASTObject):
