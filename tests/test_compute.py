@@ -422,6 +422,47 @@ def test_what_is_not_ours_is_pygraphistrys(ask):
     same(ours, theirs, ordered=False)
 
 
+LETS = [
+    {"x": ("n", {"kind": "x"})},
+    {"x": ("n", {"kind": "x"}), "out": ("ref", "x", [("n", {"id": "a"})])},
+    {
+        "x": [("n", {"kind": "x"}), ("e_forward", {}), ("n", {})],
+        "y": ("ref", "x", [("n", {"kind": "y"}), ("e_reverse", {})]),
+    },
+    {"y": ("ref", "x", [("e_forward", {"w": 1})]), "x": ("n", {"kind": ["x", "y"]})},
+    {"x": ("n", {"kind": "x"}), "y": ("ref", "x", [])},
+    {"x": ("n", {"kind": "x"}), "in": {"z": ("ref", "x", [("n", {"id": "c"})])}},
+    {"x": ("ref", "x", [])},
+    {"x": ("ref", "y", []), "y": ("ref", "x", [])},
+    {"x": ("ref", "gone", [])},
+    {"x": ("n", {"nowhere": 1})},
+    {},
+]
+
+
+def let_of(module, bindings):
+    def made(value):
+        if isinstance(value, dict):
+            return module.let({name: made(each) for name, each in value.items()})
+        if isinstance(value, list):
+            return [made(each) for each in value]
+        if value[0] == "ref":
+            return module.ref(value[1], made(value[2]))
+        return getattr(module, value[0])(value[1])
+
+    return made(bindings)
+
+
+@pytest.mark.parametrize("output", [None, "x", "nowhere"])
+@pytest.mark.parametrize("bindings", LETS)
+def test_let(bindings, output):
+    theirs = outcome(lambda: small(graphistry).gfql(let_of(graphistry, bindings), output=output))
+    same(outcome(lambda: small().gfql(let_of(graphistry_core, bindings), output=output)), theirs, ordered=False)
+    same(outcome(lambda: small().gfql(let_of(graphistry, bindings), output=output)), theirs, ordered=False)
+    assert let_of(graphistry_core, bindings).to_json() == let_of(graphistry, bindings).to_json()
+    same(outcome(lambda: small().gfql(let_of(graphistry, bindings).to_json(), output=output)), theirs, ordered=False)
+
+
 def test_its_refusals_come_back_as_ours():
     from graphistry_core.compute.exceptions import GFQLValidationError
 

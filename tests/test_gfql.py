@@ -13,7 +13,6 @@ from graphistry import e_forward, n, ref
 from graphistry.compute.ast import let
 
 from graphistry_core import wire
-from graphistry_core.hub import queries
 
 EDGES = pd.DataFrame({"s": ["a", "b", "c", "a"], "d": ["b", "c", "d", "d"], "w": [1, 2, 3, 4]})
 NODES = pd.DataFrame({"id": ["a", "b", "c", "d"], "kind": ["x", "y", "x", "y"], "score": [1.0, None, 3.0, 4.0]})
@@ -132,13 +131,6 @@ class TestRefusals:
         assert status == 400, answer
         assert sentence in answer["error"]
         assert "json.loads" not in answer["error"]
-
-    def test_without_pygraphistry_it_is_501_naming_the_extra(self, graphistry_server, monkeypatch):
-        monkeypatch.setattr(queries, "find_spec", lambda name: None)
-        assert self.ask(graphistry_server, gfql_operations=[])[0] == 200
-        status, answer = self.ask(graphistry_server, gfql_query={"type": "Let", "bindings": {}})
-        assert status == 501
-        assert "graphistry-core[pygraphistry]" in answer["error"]
 
     def test_a_switched_off_flag_is_named(self, graphistry_server):
         graphistry_server.hub.accounts.user_flags["u"] = {"flag_gfql_endpoint": False}

@@ -1,7 +1,7 @@
 """The parts of a pattern: nodes, edges, and the chain of them, as PyGraphistry's classes of the same names.
 
-``n``, ``e_forward``, ``e_reverse``, ``e_undirected`` and ``e`` make them. What else PyGraphistry has here (``let``,
-``ref``, ``call``, …) is its own, when it is installed. May import conditions, exceptions, what parts are made of.
+``n``, ``e_forward``, ``e_reverse``, ``e_undirected`` and ``e`` make them. What else PyGraphistry has here
+(``call``, ``remote``, …) is its own, when it is installed. May import conditions, exceptions, what parts are made of.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from typing import Any, ClassVar
 
-from ..errors import MissingDependency
 from . import conditions
 from .ASTSerializable import ASTSerializable, expect, is_json
 from .exceptions import ErrorCode, GFQLSyntaxError, GFQLTypeError
@@ -347,6 +346,93 @@ class Chain(ASTSerializable):
         return cls([from_json(op, validate=validate) for op in d["chain"]], d.get("where"), validate)
 
 
+class ASTRef(ASTObject):
+    """Steps on what another name of a :class:`ASTLet` found."""
+
+    def __init__(self, ref: str, chain: list[Any]) -> None:
+        super().__init__()
+        self.ref, self.chain = ref, chain
+
+    def _validate_fields(self) -> None:
+        expect(self.ref, str, "ref", "a string")
+        if not self.ref:
+            raise GFQLTypeError(ErrorCode.E106, "ref cannot be empty", field="ref", value=self.ref)
+        expect(self.chain, list, "chain", "a list")
+        for i, op in enumerate(self.chain):
+            if not hasattr(op, "to_json"):
+                raise GFQLTypeError(ErrorCode.E201, f"chain[{i}] must be ASTObject", field=f"chain[{i}]",
+                                    value=type(op).__name__)  # fmt: skip
+
+    def _get_child_validators(self) -> Sequence[ASTSerializable]:
+        return [op for op in self.chain if isinstance(op, ASTSerializable)]
+
+    def to_json(self, validate: bool = True) -> dict[str, Any]:
+        """Return it as JSON."""
+        if validate:
+            self.validate()
+        return {"type": "Ref", "ref": self.ref, "chain": [op.to_json() for op in self.chain]}
+
+    @classmethod
+    def from_json(cls, d: dict[str, Any], validate: bool = True) -> ASTRef:
+        """Return what a JSON object describes."""
+        made = cls(d["ref"], [from_json(op, validate) for op in d["chain"]])
+        if validate:
+            made.validate()
+        return made
+
+
+class ASTLet(ASTObject):
+    """Patterns by name: steps, chains (or lists of steps), refs to other names, lets; JSON of these is read."""
+
+    def __init__(self, bindings: dict[str, Any], validate: bool = True) -> None:
+        super().__init__()
+        self.bindings = {name: _binding(name, value) for name, value in bindings.items()}
+        if validate:
+            self.validate()
+
+    def _validate_fields(self) -> None:
+        for name, value in self.bindings.items():
+            if not isinstance(name, str):
+                raise GFQLTypeError(ErrorCode.E102, "binding key must be string", field=f"bindings.{name}",
+                                    value=type(name).__name__)  # fmt: skip
+            if not hasattr(value, "to_json") and not hasattr(value, "_edges"):
+                raise GFQLTypeError(ErrorCode.E201, "binding value must be a valid operation", field=f"bindings.{name}",
+                                    value=type(value).__name__,
+                                    suggestion="Use a valid graph operation or matcher")  # fmt: skip
+
+    def _get_child_validators(self) -> Sequence[ASTSerializable]:
+        return [value for value in self.bindings.values() if isinstance(value, ASTSerializable)]
+
+    def to_json(self, validate: bool = True) -> dict[str, Any]:
+        """Return it as JSON; raise ValueError for a graph among the bindings, which has none."""
+        if validate:
+            self.validate()
+        for value in self.bindings.values():
+            if not hasattr(value, "to_json"):
+                raise ValueError(f"Cannot serialize {type(value).__name__} to JSON")
+        return {"type": "Let", "bindings": {name: value.to_json() for name, value in self.bindings.items()}}
+
+    @classmethod
+    def from_json(cls, d: dict[str, Any], validate: bool = True) -> ASTLet:
+        """Return what a JSON object describes; raise GFQLSyntaxError for what describes none."""
+        if not isinstance(d.get("bindings"), dict):
+            raise GFQLSyntaxError(ErrorCode.E105, "Let missing bindings")
+        return cls(d["bindings"], validate)
+
+
+let, ref = ASTLet, ASTRef
+
+
+def _binding(name: Any, value: Any) -> Any:
+    if isinstance(value, list):
+        return Chain([from_json(op, False) if isinstance(op, dict) else op for op in value], validate=False)
+    if not isinstance(value, dict):
+        return value
+    if "type" not in value:
+        raise ValueError(f"JSON binding '{name}' missing 'type' field")
+    return Chain.from_json(value, False) if value["type"] == "Chain" else from_json(value, False)
+
+
 def from_json(o: Any, validate: bool = True) -> Any:
     """Return the step that a JSON object describes; raise GFQLSyntaxError for one that is neither node nor edge."""
     if not isinstance(o, dict):
@@ -356,6 +442,8 @@ def from_json(o: Any, validate: bool = True) -> Any:
                               suggestion="Add 'type' field: 'Node' or 'Edge'")  # fmt: skip
     if o["type"] == "Node":
         return ASTNode.from_json(o, validate)
+    if o["type"] in ("Let", "Ref"):
+        return (ASTLet if o["type"] == "Let" else ASTRef).from_json(o, validate)
     if o["type"] != "Edge":
         theirs = _theirs("from_json")
         if theirs is not None:
@@ -399,6 +487,30 @@ def as_chain(query: Any) -> Chain | None:
     return None if step is None else Chain([step])
 
 
+def as_let(query: Any) -> ASTLet | None:
+    """Return a query as a let of our own parts, whoever's they are; None for what is none, or has parts of others."""
+    if isinstance(query, ASTLet):
+        made = query
+    elif isinstance(query, dict) and query.get("type") == "Let":
+        made = ASTLet.from_json(query)
+    elif type(query).__name__ == "ASTLet" and hasattr(query, "bindings"):
+        made = ASTLet(dict(query.bindings), validate=False)
+    else:
+        return None
+    bindings = {name: _own(value) for name, value in made.bindings.items()}
+    return None if any(value is None for value in bindings.values()) else ASTLet(bindings)
+
+
+def _own(value: Any) -> Any:
+    """Return a binding in our own classes, or None."""
+    if type(value).__name__ == "ASTLet":
+        return as_let(value)
+    if type(value).__name__ == "ASTRef":
+        chain = as_chain(list(value.chain))
+        return None if chain is None else ASTRef(value.ref, list(chain.chain))
+    return as_chain(value) if hasattr(value, "to_json") else None
+
+
 def _as_step(op: Any) -> Any:
     if isinstance(op, ASTNode | ASTEdge):
         return op
@@ -413,27 +525,6 @@ def _as_step(op: Any) -> Any:
     if isinstance(op, dict) or hasattr(op, "to_json"):
         return None  # PyGraphistry's, or JSON of it
     return op  # what it is not is said by the chain
-
-
-def let(bindings: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
-    """Return PyGraphistry's ``let`` of patterns, ours among them; it must be installed."""
-    from .bridge import handed_over
-
-    return _required("let")(handed_over(bindings), *args, **kwargs)
-
-
-def ref(name: str, chain: list[Any], *args: Any, **kwargs: Any) -> Any:
-    """Return PyGraphistry's ``ref`` with steps, ours among them; it must be installed."""
-    from .bridge import handed_over
-
-    return _required("ref")(name, handed_over(chain), *args, **kwargs)
-
-
-def _required(name: str) -> Any:
-    found = _theirs(name)
-    if found is None:
-        raise MissingDependency(f'{name}() is PyGraphistry\'s: pip install "graphistry-core[pygraphistry]".')
-    return found
 
 
 def _theirs(name: str) -> Any:

@@ -93,6 +93,10 @@ def _to_peers_query(part: ASTSerializable) -> Any:
 
     if type(part).__name__ == "Chain":
         return chain.Chain([handed_over(op) for op in part.chain])  # type: ignore[attr-defined]
+    if type(part).__name__ == "ASTLet":
+        return ast.ASTLet({name: handed_over(value) for name, value in part.bindings.items()})  # type: ignore[attr-defined]
+    if type(part).__name__ == "ASTRef":
+        return ast.ASTRef(part.ref, [handed_over(op) for op in part.chain])  # type: ignore[attr-defined]
     if type(part).__name__.startswith("AST"):
         return ast.from_json(part.to_json())
     return from_json(part.to_json())

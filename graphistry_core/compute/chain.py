@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from . import bridge, kernels
-from .ast import ASTEdge, ASTNode, Chain, as_chain
+from .ast import ASTEdge, ASTNode, Chain, as_chain, as_let
 from .columns import rows
 from .exceptions import ErrorCode, GFQLSchemaError, GFQLValidationError
 from .filter_by_dict import NotOurs, check_columns, filter_mask, level_of, strictness
@@ -35,9 +35,18 @@ def gfql(g: Any, query: Any, **options: Any) -> Any:
         asked.pop("shortest_path_backend")
     if not asked and is_ours(g) and str(getattr(engine, "value", engine)) in ("auto", "pandas"):
         ops = as_chain(query)
-        if ops is not None and _plain(ops):
+        if ops is not None and is_plain(ops):
             with contextlib.suppress(NotOurs), strictness(level_of(strict)):
                 return run(g, ops)
+    named = asked.pop("output", None)
+    if not asked and is_ours(g) and str(getattr(engine, "value", engine)) in ("auto", "pandas"):
+        let = as_let(query)
+        if let is not None:
+            from .let import reduces, run_let
+
+            if reduces(let):
+                with contextlib.suppress(NotOurs), strictness(level_of(strict)):
+                    return run_let(g, let, named)
     if isinstance(query, dict) and query.get("type") in ("Chain", "Let") and bridge.available():
         query = bridge.parsed(query)
     given = {"engine": engine, **options, **({"strict": strict} if strict is not None else {})}
@@ -46,7 +55,7 @@ def gfql(g: Any, query: Any, **options: Any) -> Any:
     return bridge.verb(g, "gfql")(query, **given)
 
 
-def _plain(chain: Chain) -> bool:
+def is_plain(chain: Chain) -> bool:
     """Say whether this package runs a pattern itself; the rest is PyGraphistry's, which must then be installed."""
     if chain.where:
         return False

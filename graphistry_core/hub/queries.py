@@ -10,11 +10,10 @@ import json
 import re
 import zipfile
 from collections.abc import Mapping
-from importlib.util import find_spec
 from typing import Any
 
 from .. import encodings, engines, wire
-from ..errors import BadRequest, InvalidTask, MissingDependency, TaskError, TaskFailed
+from ..errors import BadRequest, InvalidTask, TaskError, TaskFailed
 from ..executors import Task
 
 _CSV_OPTIONS = frozenset(
@@ -42,13 +41,10 @@ def task(g):
 def task_of(request: wire.Gfql, *, keep: bool = False) -> Task:
     """Return the task that runs a query; raise BadRequest for options that no writer takes.
 
-    ``keep``: for storing the result, whatever the caller wants back. Raises MissingDependency for what only
-    PyGraphistry answers, where it is not installed.
+    ``keep``: for storing the result, whatever the caller wants back.
     """
     if request.query.get("type") not in ("Chain", "Let"):
         raise BadRequest("The query must be an object of type 'Chain' or 'Let'.")
-    if request.query["type"] == "Let" and find_spec("graphistry") is None:
-        raise MissingDependency('A Let needs PyGraphistry on the server: pip install "graphistry-core[pygraphistry]".')
     engine = engines.resolve(request.engine)
     asked = {
         "query": request.query,
