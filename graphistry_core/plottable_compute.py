@@ -122,6 +122,28 @@ class ComputeMethods:
 
         return select.prune_self_edges(self._graph()) if self._ours() else self._theirs("prune_self_edges")()  # type: ignore[no-any-return]
 
+    def get_topological_levels(
+        self,
+        level_col: str = "level",
+        allow_cycles: bool = True,
+        warn_cycles: bool = True,
+        remove_self_loops: bool = True,
+    ) -> Plottable:
+        """Return the graph with a column that says how deep each node lies (int64): 0 where no edge leads to.
+
+        Cycles are broken at the node with most edges left, with a warning in the log; ``allow_cycles=False`` makes them
+        a BadRequest. Edges from a node to itself do not count unless ``remove_self_loops=False``.
+        """
+        if self._ours():
+            from .compute.index import index_of
+            from .compute.levels import topological_levels
+            from .compute.prepared import in_pandas, with_nodes
+
+            g = self._graph()
+            if g._edges is not None and index_of(with_nodes(in_pandas(g))).unique:
+                return topological_levels(g, level_col, allow_cycles, warn_cycles, remove_self_loops)  # type: ignore[no-any-return]
+        return self._theirs("get_topological_levels")(level_col, allow_cycles, warn_cycles, remove_self_loops)  # type: ignore[no-any-return]
+
     def gfql(self, query: Any, **options: Any) -> Plottable:
         """Return what matches a query.
 

@@ -186,6 +186,18 @@ def test_hop(drawn, asked, seeds, everything):
 
 
 @FEW
+@given(graphs(kinds=("int", "str", "float"), missing=False, tables=("none", "full")), st.booleans(), st.booleans())
+def test_topological_levels(drawn, cycles, loops):
+    def run(module):
+        options = {"allow_cycles": cycles, "warn_cycles": False, "remove_self_loops": loops}
+        g = made(module, *drawn).get_topological_levels(**options)
+        return g if g._node is not None or g._nodes is None else g.bind(node="id")  # which PyGraphistry forgets
+
+    theirs = outcome(lambda: run(graphistry))
+    same(outcome(lambda: run(graphistry_core)), theirs, indexed=drawn[1] is not None)
+
+
+@FEW
 @given(graphs(missing=False, tables=("full", "partial")), st.lists(st.integers(0, 5), max_size=3))
 def test_parts_of_a_graph(drawn, chosen):
     _, nodes, names = drawn

@@ -147,7 +147,7 @@ def _content(column: Any) -> Any:
 
 
 def rows(frame: Any, positions: np.ndarray) -> Any:
-    """Return rows of a frame by position, numbered afresh; the whole frame without a copy of its values."""
+    """Return rows of a frame by distinct, ascending positions, numbered afresh; all of them without a copy."""
     out = frame.copy(deep=False) if len(positions) == len(frame) else frame.take(positions)
     out.index = pd.RangeIndex(len(out))
     return out

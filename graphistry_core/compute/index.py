@@ -75,6 +75,13 @@ class GraphIndex:
         """The edges at their destinations."""
         return self._adjacency(self.destination, self.source)
 
+    @cached_property
+    def components(self) -> tuple[np.ndarray, np.ndarray]:
+        """For every code which others it is connected with: equal labels; and whether it has an edge at all."""
+        label, touched = np.arange(self.count, dtype=np.int32), np.zeros(self.count, np.bool_)
+        kernels.components(self.source, self.destination, label, touched)
+        return label, touched
+
     def both_ways(self) -> None:
         """Build what is not there yet of both directions."""
         made = both(lambda name: getattr(self, name), "out", "into", len(self.source))

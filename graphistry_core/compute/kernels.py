@@ -91,7 +91,10 @@ def find_ids(values: Any, keys: Any, codes: Any, shift: Any, out: Any) -> None:
 
 @_kernel
 def first_seen(values: Any, keys: Any, codes: Any, shift: Any, uniques: Any, count: Any) -> Any:
-    """Add the values that are new to the table and to ``uniques``, numbered as they come; return the new count."""
+    """Add the values that are new to the table and to ``uniques``, numbered as they come; return the new count.
+
+    ``-1 - i`` where ``uniques`` was full when value i came; it then holds all that came before.
+    """
     mask = len(keys) - 1
     for i in range(len(values)):
         key = values[i]
@@ -273,6 +276,32 @@ def scan_set(values: Any, keys: Any, codes: Any, shift: Any, out: Any) -> Any:
                 break
             at = (at + 1) & mask
     return count
+
+
+@_kernel
+def components(source: Any, destination: Any, label: Any, touched: Any) -> None:
+    """Give the nodes that are connected, whichever way edges point, one label: the least of their codes.
+
+    ``label`` comes in as every node's own code; ``touched`` is set for nodes that have an edge.
+    """
+    for e in range(len(source)):
+        u, v = source[e], destination[e]
+        if u < 0 or v < 0:
+            continue
+        touched[u] = True
+        touched[v] = True
+        while label[u] != u:
+            label[u] = label[label[u]]
+            u = label[u]
+        while label[v] != v:
+            label[v] = label[label[v]]
+            v = label[v]
+        if u < v:
+            label[v] = u
+        else:
+            label[u] = v
+    for i in range(len(label)):  # a label is never greater than its node's code: what it points to is settled already
+        label[i] = label[label[i]]
 
 
 @_kernel

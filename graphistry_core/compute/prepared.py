@@ -97,14 +97,19 @@ def _uniques(source: Any, destination: Any) -> Any:
 
 
 def _first_seen(parts: list[Any]) -> np.ndarray:
-    """Number distinct integers as they come; the table grows when they turn out to be many."""
-    room = max(len(parts[0]) // 4, 1024)
-    while True:
-        table, uniques, count = kernels.lookup_table(room), np.empty(room, np.int64), 0
-        for part in parts:
-            count = kernels.first_seen(part, *table, uniques, count)
-            if count < 0:
+    """Number distinct integers as they come; the table begins small, which keeps it in the caches, and grows."""
+    room = max(len(parts[0]) // 32, 1024)
+    table, uniques, count = kernels.lookup_table(room), np.empty(room, np.int64), 0
+    for part in parts:
+        done = 0
+        while True:
+            found = kernels.first_seen(part[done:], *table, uniques, count)
+            if found >= 0:
+                count = found
                 break
-        if count >= 0:
-            return uniques[:count].copy()
-        room *= 4
+            done += -1 - found  # full at this one
+            room *= 4
+            table, known = kernels.lookup_table(room), uniques
+            uniques = np.empty(room, np.int64)
+            count = kernels.first_seen(known, *table, uniques, 0)
+    return uniques[:count].copy()

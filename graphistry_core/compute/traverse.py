@@ -57,6 +57,8 @@ def walk(
 
     A node is left once; a seed that is reached counts as reached. 'undirected' takes edges both ways.
     """
+    if direction == "undirected" and max_hops is None and conditions == ANYTHING:
+        return _connected(index, seeds)
     sides = (
         [index.out] if direction == "forward" else [index.into] if direction == "reverse" else [index.out, index.into]
     )
@@ -82,6 +84,19 @@ def walk(
             frontier = new
     found = np.concatenate(nodes) if nodes else np.empty(0, np.int32)
     return Reached(found, left, ascending(edges, len(index.source), repeated=len(sides) > 1))
+
+
+def _connected(index: GraphIndex, seeds: np.ndarray) -> Reached:
+    """Return all that is connected with seeds in any way, which is known once for all seeds."""
+    label, touched = index.components
+    wanted = np.zeros(index.count + 1, np.bool_)  # and False where the code -1 leads
+    wanted[:-1][label[seeds]] = True
+    inside = np.zeros(index.count + 1, np.bool_)
+    inside[:-1] = wanted[:-1][label] & touched
+    edges = np.empty(len(index.source) + 1, np.int32)
+    edges = edges[: kernels.sweep(index.source, index.destination, inside, inside, _ANY, edges)]
+    nodes = np.flatnonzero(inside).astype(np.int32)
+    return Reached(nodes, np.empty(0, np.int32), edges.astype(np.int64))
 
 
 def _fresh(codes: np.ndarray, stamp: np.ndarray, epoch: int) -> np.ndarray:
