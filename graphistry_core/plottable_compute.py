@@ -75,7 +75,7 @@ class ComputeMethods:
         no row in the node table, where the graph has one, belong to no hop.
 
         ``min_hops`` beyond 1, hop labels, output slices and ``target_wave_front`` are PyGraphistry's own when it is
-        installed, and an AttributeError else. Raises BadRequest (a ValueError) for bounds that clash, GFQLSchemaError
+        installed, and a MissingDependency else. Raises BadRequest (a ValueError) for bounds that clash, GFQLSchemaError
         for conditions on columns that are not there.
         """
         from .compute.hop import hop

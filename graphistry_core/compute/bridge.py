@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from ..encodings import BINDINGS
-from ..errors import NotImplementedHere
+from ..errors import MissingDependency, NotImplementedHere
 from . import exceptions
 from .ASTSerializable import ASTSerializable
 
@@ -39,6 +39,10 @@ def verb(g: Plottable, name: str) -> Any:
     """
     if name.startswith("_"):
         raise AttributeError(f"'Plottable' object has no attribute {name!r}")
+    if not available() and hasattr(type(g), name):
+        raise MissingDependency(
+            f'{name}() in this form is PyGraphistry\'s own; install it: pip install "graphistry-core[pygraphistry]".'
+        )
     if not available():
         raise AttributeError(
             f"'Plottable' object has no attribute {name!r}. If it is one of PyGraphistry's, install that: "

@@ -31,7 +31,7 @@ class _Rows:
     itertuples = iterrows
 
 
-class Series(pd.Series):
+class Series(pd.Series):  # type: ignore[misc,unused-ignore] # with and without pandas' stubs
     """``cudf.Series``, approximated."""
 
     @property
@@ -56,7 +56,7 @@ class Series(pd.Series):
         return self.to_numpy()
 
 
-class DataFrame(_Rows, pd.DataFrame):  # type: ignore[misc]
+class DataFrame(_Rows, pd.DataFrame):  # type: ignore[misc,unused-ignore]
     """``cudf.DataFrame``, approximated."""
 
     @property
