@@ -508,6 +508,31 @@ def test_an_index_is_never_stale():
     assert ids_of(g.edges(SMALL, "s", "d").nodes(SMALL_NODES, "id").hop(SMALL_NODES[:1])) == ["a", "b", "d"]
 
 
+@pytest.mark.parametrize("columns", [["s", "d", "w"], ["s", "w", "d"], ["d", "w", "x", "s"]])
+def test_nor_is_a_node_table_made_from_edges(columns):
+    edges = pd.DataFrame({name: np.arange(6) for name in columns}).copy()
+    edges["d"] += 10
+    g = graphistry_core.edges(edges, "s", "d")
+    assert 99 not in ids_of(g.get_degrees())
+    edges.loc[0, "d"] = 99  # in place
+    assert 99 in ids_of(g.get_degrees())
+    edges.loc[1, "d"] = 98
+    assert 98 in ids_of(g.hop(None, 1))
+    edges.loc[2, "s"] = 97
+    assert 97 in ids_of(g.hop(None, 1))
+
+
+def test_what_is_done_to_a_result_stays_in_it():
+    g = small()
+    for out in (g.hop(None, 1), g.gfql([graphistry_core.n(), graphistry_core.e_undirected(), graphistry_core.n()])):
+        assert len(out._edges) == len(SMALL)
+        assert len(out._nodes) == len(SMALL_NODES)
+        out._edges.loc[0, "w"] = 77
+        out._nodes.loc[0, "kind"] = "changed"
+    assert g._edges["w"].tolist() == [1, 2, 3, 4]
+    assert g._nodes["kind"].tolist() == ["x", "y", "x", "y"]
+
+
 def test_other_columns_and_bindings_keep_it():
     g = small().gfql_index_all()
     assert index.resident(g.edges(g._edges.assign(new=1))) is not None

@@ -147,7 +147,11 @@ def _content(column: Any) -> Any:
 
 
 def rows(frame: Any, positions: np.ndarray) -> Any:
-    """Return rows of a frame by distinct, ascending positions, numbered afresh; all of them without a copy."""
-    out = frame.copy(deep=False) if len(positions) == len(frame) else frame.take(positions)
+    """Return rows of a frame by distinct, ascending positions, numbered afresh.
+
+    All of them share memory with the frame where copy-on-write protects that, and are copied elsewhere.
+    """
+    whole = len(positions) == len(frame)
+    out = frame.copy(deep=not frames.copies_on_write()) if whole else frame.take(positions)
     out.index = pd.RangeIndex(len(out))
     return out

@@ -52,7 +52,7 @@ class GraphIndex:
     """``source`` and ``destination``: the codes at the ends of every edge (int32, shape (edges,)); -1 for none.
 
     ``count``: rows of the node table. ``unique``: whether each of them has an id of its own. Safe to use from many
-    threads. What is held in ``tables`` keeps pandas from changing the columns in place: see :func:`fingerprint`.
+    threads. The columns held in ``tables`` keep pandas from changing the columns in place: see :func:`fingerprint`.
     """
 
     source: np.ndarray
@@ -127,7 +127,7 @@ class Holder:
 
     def __init__(self) -> None:
         self.index: GraphIndex | None = None
-        self.made: tuple[Any, Any, str] | None = None  # the node table of a graph that was given none
+        self.made: tuple[Any, Any, str, Any] | None = None  # the node table of a graph that was given none
         self.kept: Kept | None = None
         self.scans = 0
         self.lock = threading.Lock()
@@ -150,9 +150,9 @@ def holder_of(g: Any) -> Holder:
         told = g.__dict__.get("_index_at")
         if told is not None:
             folder, edges, nodes = told
-            prints = tuple(fingerprint(edges[name]) for name in edges.columns)
+            prints = tuple(fingerprint(column) for column in edges)
             if None not in prints:
-                holder.kept = Kept(folder, prints, None if nodes is None else fingerprint(nodes.iloc[:, 0]))
+                holder.kept = Kept(folder, prints, None if nodes is None else fingerprint(nodes))
     return holder  # type: ignore[no-any-return]
 
 
@@ -187,7 +187,7 @@ def _found_or_built(g: Any, holder: Holder) -> GraphIndex:
 
 
 def _tables(g: Any) -> Any:
-    return g._edges[[g._source, g._destination]].copy(deep=False), g._nodes[[g._node]].copy(deep=False)
+    return g._edges[g._source], g._edges[g._destination], g._nodes[g._node]
 
 
 def build(g: Any) -> GraphIndex:

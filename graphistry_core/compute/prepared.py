@@ -43,7 +43,8 @@ def with_nodes(g: Any) -> Any:
     kept = holder.made
     if kept is None or kept[0] != key or None in key[3:]:
         made = _found_or_made(g, holder, key[3:])
-        kept = holder.made = (key, made._nodes, made._node)
+        # The columns too: while they are held, a change in place gives the frame new memory, and so another key.
+        kept = holder.made = (key, made._nodes, made._node, (g._edges[g._source], g._edges[g._destination]))
     out = g.nodes(kept[1], kept[2])
     out.__dict__["_compute"] = holder
     return out

@@ -158,9 +158,9 @@ class GraphData:
 
 
 def _tell_of_index(g: Any, folder: Path) -> None:
-    """Tell a graph where the index of its tables is kept, with copies that say which tables these are.
+    """Tell a graph where the index of its tables is kept, with the columns that say which tables these are.
 
-    Shallow ones: they share memory until somebody writes. Nothing is imported for it, least of all numba.
+    They share memory with the tables until somebody writes. Nothing is imported for it, least of all numba.
     """
     ends = [g._source, g._destination]
     if g._edges is None or ends[0] == ends[1] or not set(ends) <= set(g._edges.columns):
@@ -169,8 +169,8 @@ def _tell_of_index(g: Any, folder: Path) -> None:
     if g._nodes is not None and g._node is not None:
         if g._node not in g._nodes.columns:
             return
-        nodes = g._nodes[[g._node]].copy(deep=False)
-    g._index_at = (folder, g._edges[ends].copy(deep=False), nodes)
+        nodes = g._nodes[g._node]
+    g._index_at = (folder, [g._edges[name] for name in ends], nodes)
 
 
 def check_bindings(columns: list[str], which: str, bindings: Mapping[str, str]) -> None:
