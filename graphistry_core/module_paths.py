@@ -40,10 +40,6 @@ OURS: dict[str, dict[str, str]] = {
             "IsQuarterEnd is_quarter_end IsYearStart is_year_start IsYearEnd is_year_end IsLeapYear is_leap_year",
         }.items()
     },
-    "compute.ast_temporal": {
-        name: f"compute.conditions.{name}"
-        for name in ("TemporalValue", "DateTimeValue", "DateValue", "TimeValue", "temporal_value_from_json")
-    },
     "collections": {
         "collection_set": "viewer_collections.collection_set",
         "collection_intersection": "viewer_collections.collection_intersection",
