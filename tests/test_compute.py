@@ -185,6 +185,19 @@ def test_hop(drawn, asked, seeds, everything):
     same(outcome(lambda: run(graphistry_core, indexed=True)), theirs, **how)
 
 
+@pytest.mark.parametrize("seeds", [["a"], ["lone"], ["loop"], ["a", "lone", "loop"], ["lone", "nobody"], []])
+def test_all_that_is_connected(seeds):
+    edges = pd.DataFrame({"s": ["a", "c", "x", "loop"], "d": ["b", "b", "y", "loop"], "w": [1, 2, 3, 4]})
+    nodes = pd.DataFrame({"id": ["lone", "y", "x", "c", "loop", "b", "a"], "n": range(7)})
+    start = pd.DataFrame({"id": pd.Series(seeds, dtype=TEXT)})
+
+    def run(module):
+        g = module.edges(edges, "s", "d").nodes(nodes, "id")
+        return g.hop(start, to_fixed_point=True, direction="undirected")
+
+    same(outcome(lambda: run(graphistry_core)), outcome(lambda: run(graphistry)))
+
+
 @FEW
 @given(graphs(kinds=("int", "str", "float"), missing=False, tables=("none", "full")), st.booleans(), st.booleans())
 def test_topological_levels(drawn, cycles, loops):

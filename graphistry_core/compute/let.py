@@ -75,8 +75,6 @@ def _order(bindings: dict[str, Any], outer: set[str]) -> list[str]:
     """Return names after what they need; of several that could come, the one that became possible first."""
     needs = {name: _needs(value) for name, value in bindings.items()}
     for name, names in needs.items():
-        if name in names:
-            raise GFQLValidationError(ErrorCode.E153, f"'{name}' refers to itself", field=name)
         missing = sorted(names - set(bindings) - outer)
         if missing:
             raise GFQLValidationError(
@@ -96,5 +94,5 @@ def _order(bindings: dict[str, Any], outer: set[str]) -> list[str]:
                     ready.append(name)
     if len(order) < len(bindings):
         stuck = [name for name in bindings if name not in order]
-        raise GFQLValidationError(ErrorCode.E153, f"These names need each other: {', '.join(stuck)}")
+        raise GFQLValidationError(ErrorCode.E153, f"These names need each other, or themselves: {', '.join(stuck)}")
     return order
