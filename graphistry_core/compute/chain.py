@@ -33,13 +33,14 @@ def gfql(g: Any, query: Any, **options: Any) -> Any:
     asked.pop("validate_schema", None)
     if asked.get("shortest_path_backend") == "auto":
         asked.pop("shortest_path_backend")
-    if not asked and is_ours(g) and str(getattr(engine, "value", engine)) in ("auto", "pandas"):
+    here = is_ours(g) and str(getattr(engine, "value", engine)) in ("auto", "pandas")
+    if here and not asked:
         ops = as_chain(query)
         if ops is not None and is_plain(ops):
             with contextlib.suppress(NotOurs), strictness(level_of(strict)):
                 return run(g, ops)
     named = asked.pop("output", None)
-    if not asked and is_ours(g) and str(getattr(engine, "value", engine)) in ("auto", "pandas"):
+    if here and not asked:
         let = as_let(query)
         if let is not None:
             from .let import reduces, run_let

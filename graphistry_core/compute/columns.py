@@ -54,7 +54,6 @@ class Ids:
         self._strings: Any = None
         self._index: pd.Index[Any] | None = None
         self._rows = np.empty(0, np.int32)
-        self.count = len(column)
         if known is not None:
             self._table, self.unique = known
             self._strings = None if self._table is not None else _as_strings(column)

@@ -16,29 +16,27 @@ from .threads import both
 
 def get_degrees(g: Any, col: str, degree_in: str, degree_out: str) -> Any:
     """See :meth:`Plottable.get_degrees`."""
-    g, codes, counts = _counted(g, ("destination", "source"))
+    g, (into, out) = _counted(g, ("destination", "source"))
     table = g._nodes
     if len(g._edges):
         table = table[[name for name in table.columns if name not in (degree_in, degree_out, col)]]
-    both = [count[codes] for count in counts]
-    return g.nodes(table.assign(**{degree_in: both[0], degree_out: both[1], col: both[0] + both[1]}), g._node)
+    return g.nodes(table.assign(**{degree_in: into, degree_out: out, col: into + out}), g._node)
 
 
 def one_way(g: Any, which: str, col: str) -> Any:
     """See :meth:`Plottable.get_indegrees`; ``which`` is the end that counts: 'source' or 'destination'."""
-    g, codes, (counts,) = _counted(g, (which,))
+    g, (counts,) = _counted(g, (which,))
     table = g._nodes
     if col in table.columns:
         if not len(g._edges):
             return g.nodes(table.copy(), g._node)
         table = table[[name for name in table.columns if name != col]]
-    return g.nodes(table.assign(**{col: counts[codes]}), g._node)
+    return g.nodes(table.assign(**{col: counts}), g._node)
 
 
-def _counted(g: Any, ends: tuple[str, ...]) -> tuple[Any, np.ndarray, list[np.ndarray]]:
-    """Return the graph with nodes, the code of every row, and for each end how often each code is there (int32)."""
-    original = in_pandas(g)
-    g = with_nodes(original)
+def _counted(g: Any, ends: tuple[str, ...]) -> tuple[Any, list[np.ndarray]]:
+    """Return the graph with nodes, and for each end how often every row's id is there (int32)."""
+    g = with_nodes(in_pandas(g))
     if g._edges is None or any(getattr(g, f"_{end}") is None for end in ends):
         raise BadRequest("Missing source/destination bindings: bind them with g.edges(df, source, destination).")
     index = resident(g)
@@ -46,13 +44,12 @@ def _counted(g: Any, ends: tuple[str, ...]) -> tuple[Any, np.ndarray, list[np.nd
 
     def counted(end: str) -> np.ndarray:
         codes = getattr(index, end) if index is not None else coded(g._edges[getattr(g, f"_{end}")], ids)
-        count = np.zeros(max(len(g._nodes), 1), np.int32)
+        count = np.zeros(len(g._nodes), np.int32)
         kernels.count_ends(codes, count)
         return count
 
     counts = [counted(ends[0])] if len(ends) == 1 else list(both(counted, ends[0], ends[1], len(g._edges)))
-    if ids.unique:
-        return g, np.arange(len(g._nodes)), counts
-    rows = coded(g._nodes[g._node], ids)
-    counts = [np.where(rows >= 0, count[rows], 0).astype(np.int32) for count in counts]
-    return g, np.arange(len(g._nodes)), counts
+    if ids.unique or not len(g._nodes):
+        return g, counts
+    first = coded(g._nodes[g._node], ids)  # a code is a row: the first of its id
+    return g, [np.where(first >= 0, count[first], 0).astype(np.int32) for count in counts]

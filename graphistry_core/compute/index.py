@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from . import kernels
-from .columns import coded, fingerprint
+from .columns import Ids, coded, fingerprint
 from .threads import both
 
 
@@ -63,7 +63,6 @@ class GraphIndex:
     tables: Any = field(default=None, repr=False)
     key: Any = field(default=None, repr=False)
     _spare: list[Workspace] = field(default_factory=list, repr=False)
-    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     @cached_property
     def out(self) -> Adjacency:
@@ -84,8 +83,7 @@ class GraphIndex:
 
     def both_ways(self) -> None:
         """Build what is not there yet of both directions."""
-        made = both(lambda name: getattr(self, name), "out", "into", len(self.source))
-        del made
+        both(lambda name: getattr(self, name), "out", "into", len(self.source))
 
     def _adjacency(self, near: np.ndarray, far: np.ndarray) -> Adjacency:
         ptr, perm = np.zeros(self.count + 1, np.int64), np.empty(len(near), np.int32)
@@ -192,9 +190,6 @@ def _tables(g: Any) -> Any:
 
 def build(g: Any) -> GraphIndex:
     """Build codes for a graph; adjacency follows when a verb asks for its direction."""
-    from .columns import Ids
-
     ids = Ids(g._nodes[g._node])
-    tables = _tables(g)
     source, destination = both(lambda name: coded(g._edges[name], ids), g._source, g._destination, len(g._edges))
-    return GraphIndex(source, destination, len(g._nodes), ids.unique, ids, tables, _key(g))
+    return GraphIndex(source, destination, len(g._nodes), ids.unique, ids, _tables(g), _key(g))

@@ -1,8 +1,7 @@
-"""Parts of a graph: by ids, by values of columns, without loops; levels of a graph without cycles."""
+"""Parts of a graph: by ids, by values of columns, without edges from a node to itself."""
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
 import numpy as np
@@ -10,8 +9,6 @@ import numpy as np
 from ..errors import BadRequest
 from .filter_by_dict import filter_by_dict
 from .prepared import in_pandas, with_nodes
-
-log = logging.getLogger("graphistry_core")
 
 
 def filter_table(g: Any, which: str, filter_dict: Any) -> Any:
