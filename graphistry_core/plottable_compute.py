@@ -94,33 +94,33 @@ class ComputeMethods:
         return self._filtered("edges", filter_dict, engine)
 
     def _filtered(self, which: str, filter_dict: Any, engine: Any) -> Plottable:
-        from .compute import select
+        from .compute import parts
         from .compute.filter_by_dict import NotOurs
 
         if self._ours() and _name(engine) in ("auto", "pandas"):
             try:
-                return select.filter_table(self._graph(), which, filter_dict)  # type: ignore[no-any-return]
+                return parts.filter_table(self._graph(), which, filter_dict)  # type: ignore[no-any-return]
             except NotOurs:
                 pass
         return self._theirs(f"filter_{which}_by_dict")(filter_dict, engine)  # type: ignore[no-any-return]
 
     def keep_nodes(self, nodes: Any) -> Plottable:
         """Return the graph with the nodes named (ids, or a dict of column to values) and the edges among them."""
-        from .compute import select
+        from .compute import parts
 
-        return select.keep_nodes(self._graph(), nodes) if self._ours() else self._theirs("keep_nodes")(nodes)  # type: ignore[no-any-return]
+        return parts.keep_nodes(self._graph(), nodes) if self._ours() else self._theirs("keep_nodes")(nodes)  # type: ignore[no-any-return]
 
     def drop_nodes(self, nodes: Any) -> Plottable:
         """Return the graph without the nodes named by their ids, and without the edges at them."""
-        from .compute import select
+        from .compute import parts
 
-        return select.drop_nodes(self._graph(), nodes) if self._ours() else self._theirs("drop_nodes")(nodes)  # type: ignore[no-any-return]
+        return parts.drop_nodes(self._graph(), nodes) if self._ours() else self._theirs("drop_nodes")(nodes)  # type: ignore[no-any-return]
 
     def prune_self_edges(self) -> Plottable:
         """Return the graph without the edges from a node to itself."""
-        from .compute import select
+        from .compute import parts
 
-        return select.prune_self_edges(self._graph()) if self._ours() else self._theirs("prune_self_edges")()  # type: ignore[no-any-return]
+        return parts.prune_self_edges(self._graph()) if self._ours() else self._theirs("prune_self_edges")()  # type: ignore[no-any-return]
 
     def get_topological_levels(
         self,

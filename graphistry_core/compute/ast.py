@@ -536,7 +536,7 @@ def _theirs(name: str) -> Any:
 
 
 def __getattr__(name: str) -> Any:
-    found = None if name.startswith("__") else _theirs(name)
+    found = None if name.startswith("_") else getattr(conditions, name, None) or _theirs(name)
     if found is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return found

@@ -43,7 +43,7 @@ def gfql(g: Any, query: Any, **options: Any) -> Any:
     if here and not asked:
         let = as_let(query)
         if let is not None:
-            from .let import reduces, run_let
+            from .lets import reduces, run_let
 
             if reduces(let):
                 with contextlib.suppress(NotOurs), strictness(level_of(strict)):
