@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 import graphistry_core
-from graphistry_core.compute import ast, conditions
+from graphistry_core.compute import ast, conditions, exceptions
 
 graphistry = pytest.importorskip("graphistry")
 MODULES = pytest.mark.parametrize("module", [graphistry_core, graphistry], ids=["ours", "theirs"])
@@ -46,3 +46,53 @@ def test_predicates_at_the_path_of_patterns_are_ours():
     assert ast.is_in is conditions.is_in
     assert ast.ASTPredicate is conditions.ASTPredicate
     assert ast.call.__module__.startswith("graphistry.")
+
+
+# --- parts of a query ---------------------------------------------------------------------------------------------
+
+
+@MODULES
+def test_every_step_that_is_none_is_told_at_once(module):
+    chain = module.Chain([1, module.n(), "x", module.e_forward(hops=0)], validate=False)
+    codes = [error.code for error in chain.validate(collect_all=True)]
+    assert codes == ["invalid-chain-type", "invalid-chain-type", "invalid-hops-value"]
+    told = [error.context.get("operation_index") for error in chain.validate(collect_all=True)]
+    assert told[:2] == [0, 2]
+
+
+def test_and_what_is_no_list_has_no_steps():
+    (error,) = graphistry_core.Chain(None, validate=False).validate(collect_all=True)
+    assert error.code == "invalid-chain-type"
+
+
+@MODULES
+def test_a_ref_from_the_other_end(module):
+    turned = module.ref("x", [module.n({"kind": "x"}), module.e_forward()]).reverse()
+    assert turned.ref == "x"
+    assert [step.to_json()["type"] for step in turned.chain] == ["Edge", "Node"]
+    assert turned.chain[0].direction == "reverse"
+
+
+@pytest.mark.parametrize("given", [{}, {"ref": "x"}, {"chain": []}, {"ref": "x", "chain": "n"}])
+def test_json_of_half_a_ref_is_refused(given):
+    with pytest.raises(exceptions.GFQLSyntaxError):
+        ast.from_json({"type": "Ref", **given})
+    with pytest.raises(exceptions.GFQLSyntaxError):
+        graph(graphistry_core).gfql({"type": "Let", "bindings": {"y": {"type": "Ref", **given}}})
+
+
+def test_json_of_a_step_that_nobody_has_is_refused_by_us():
+    with pytest.raises(exceptions.GFQLSyntaxError) as refused:
+        ast.from_json({"type": "Teleport"})
+    assert (refused.value.code, refused.value.context["value"]) == ("invalid-chain-type", "Teleport")
+    assert type(ast.from_json({"type": "RemoteGraph", "dataset_id": "x"})).__name__ == "ASTRemoteGraph"
+
+
+@MODULES
+def test_a_let_says_which_name_failed(module):
+    query = module.let({"fine": module.n(), "broken": module.n(query="kind ==")})
+    with pytest.raises(RuntimeError, match=r"'broken'.*SyntaxError"):
+        graph(module).gfql(query)
+    missing = module.let({"fine": module.n(), "strict": module.n({"nowhere": 1})})
+    with pytest.raises(part(module, "exceptions").GFQLSchemaError):
+        graph(module).gfql(missing, strict=True)

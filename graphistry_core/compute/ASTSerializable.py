@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
 from .exceptions import ErrorCode, GFQLTypeError, GFQLValidationError
@@ -17,15 +17,20 @@ class ASTSerializable:
     def validate(self, collect_all: bool = False) -> list[GFQLValidationError] | None:
         """Raise the first GFQLValidationError of this part and those in it; ``collect_all`` returns all of them."""
         found: list[GFQLValidationError] = []
-        try:
-            self._validate_fields()
-        except GFQLValidationError as e:
+        for error in self._faults():
             if not collect_all:
-                raise
-            found.append(e)
+                raise error
+            found.append(error)
         for child in self._get_child_validators():
             found += child.validate(collect_all) or []
         return found if collect_all else None
+
+    def _faults(self) -> Iterator[GFQLValidationError]:
+        """Yield what is wrong with the part itself: the first that :meth:`_validate_fields` finds, or more."""
+        try:
+            self._validate_fields()
+        except GFQLValidationError as e:
+            yield e
 
     def _validate_fields(self) -> None:
         pass

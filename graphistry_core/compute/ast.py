@@ -1,18 +1,19 @@
 """The parts of a pattern: nodes, edges, and the chain of them, as PyGraphistry's classes of the same names.
 
 ``n``, ``e_forward``, ``e_reverse``, ``e_undirected`` and ``e`` make them. What else PyGraphistry has here
-(``call``, ``remote``, …) is its own, when it is installed. May import conditions, exceptions, what parts are made of.
+(``call``, ``remote``, …) is its own, when it is installed. May import bridge, conditions, exceptions, what parts are
+made of.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from typing import Any, ClassVar
 
-from . import conditions
+from . import bridge, conditions
 from .ASTSerializable import ASTSerializable, expect, is_json
-from .exceptions import ErrorCode, GFQLSyntaxError, GFQLTypeError
+from .exceptions import ErrorCode, GFQLSyntaxError, GFQLTypeError, GFQLValidationError
 
 DIRECTIONS = ("forward", "reverse", "undirected")
 
@@ -306,13 +307,14 @@ class Chain(ASTSerializable):
         if validate:
             self.validate()
 
-    def _validate_fields(self) -> None:
+    def _faults(self) -> Iterator[GFQLValidationError]:
         if not isinstance(self.chain, list):
-            raise GFQLTypeError(ErrorCode.E101, f"Chain must be a list, but got {type(self.chain).__name__}. "
+            yield GFQLTypeError(ErrorCode.E101, f"Chain must be a list, but got {type(self.chain).__name__}. "
                                                 "Wrap your operations in a list [].")  # fmt: skip
+            return
         for i, op in enumerate(self.chain):
             if not isinstance(op, ASTObject):
-                raise GFQLTypeError(
+                yield GFQLTypeError(
                     ErrorCode.E101,
                     f"Chain operation at index {i} is not a valid GFQL operation. Got {type(op).__name__} instead of "
                     "an ASTObject.",
@@ -322,7 +324,7 @@ class Chain(ASTSerializable):
                 )
 
     def _get_child_validators(self) -> Sequence[ASTSerializable]:
-        return [op for op in self.chain if isinstance(op, ASTObject)]
+        return [op for op in self.chain if isinstance(op, ASTObject)] if isinstance(self.chain, list) else []
 
     def to_json(self, validate: bool = True) -> dict[str, Any]:
         """Return the pattern as JSON, as it goes over the wire."""
@@ -374,11 +376,20 @@ class ASTRef(ASTObject):
 
     @classmethod
     def from_json(cls, d: dict[str, Any], validate: bool = True) -> ASTRef:
-        """Return what a JSON object describes."""
+        """Return what a JSON object describes; raise GFQLSyntaxError for what describes none."""
+        for field in ("ref", "chain"):
+            if field not in d:
+                raise GFQLSyntaxError(ErrorCode.E105, f"Ref missing {field}", field=field)
+        if not isinstance(d["chain"], list):
+            raise GFQLSyntaxError(ErrorCode.E101, "The chain of a ref must be a list", field="chain", value=d["chain"])
         made = cls(d["ref"], [from_json(op, validate) for op in d["chain"]])
         if validate:
             made.validate()
         return made
+
+    def reverse(self) -> ASTRef:
+        """Return it with its steps taken from the other end."""
+        return ASTRef(self.ref, [op.reverse() for op in reversed(self.chain)])
 
 
 class ASTLet(ASTObject):
@@ -445,9 +456,8 @@ def from_json(o: Any, validate: bool = True) -> Any:
     if o["type"] in ("Let", "Ref"):
         return (ASTLet if o["type"] == "Let" else ASTRef).from_json(o, validate)
     if o["type"] != "Edge":
-        theirs = _theirs("from_json")
-        if theirs is not None:
-            return theirs(o, validate=validate)
+        if bridge.available():
+            return bridge.step(o, validate)
         raise GFQLSyntaxError(ErrorCode.E101, f"Unknown AST type: {o['type']}", field="type", value=o["type"],
                               suggestion="Use 'Node' or 'Edge'")  # fmt: skip
     kinds: dict[Any, type[ASTEdge]] = {

@@ -117,6 +117,16 @@ def parsed(query: dict[str, Any]) -> Any:
         raise _ours(e) from e
 
 
+def step(o: dict[str, Any], validate: bool) -> Any:
+    """Return PyGraphistry's own step for the JSON of one."""
+    from graphistry.compute.ast import from_json
+
+    try:
+        return from_json(o, validate=validate)
+    except Exception as e:
+        raise _ours(e) from e
+
+
 def _ours(e: Exception) -> Exception:
     """Return PyGraphistry's refusal of a query as ours of the same name; any other error as it is."""
     cls = getattr(exceptions, type(e).__name__, None)

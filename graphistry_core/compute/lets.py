@@ -7,6 +7,7 @@ from typing import Any
 from .ast import ASTEdge, ASTLet, ASTNode, ASTRef, Chain
 from .chain import is_plain, run
 from .exceptions import ErrorCode, GFQLValidationError
+from .filter_by_dict import NotOurs
 from .prepared import in_pandas, with_nodes
 
 
@@ -34,7 +35,8 @@ def _pattern(value: Any) -> Chain | None:
 def run_let(g: Any, let: ASTLet, output: str | None = None, outer: dict[str, Any] | None = None) -> Any:
     """Run what a let names, each after what it refers to; return the one asked for, else the last that was run.
 
-    Raises GFQLValidationError for a name that is not there, and for names that need each other.
+    Raises GFQLValidationError for a name that is not there, and for names that need each other; RuntimeError, as
+    PyGraphistry, with the name of what failed otherwise.
     """
     let.validate()
     g = with_nodes(in_pandas(g))
@@ -47,7 +49,12 @@ def run_let(g: Any, let: ASTLet, output: str | None = None, outer: dict[str, Any
             continue
         pattern = _pattern(value)
         assert pattern is not None
-        found[name] = run(found[value.ref] if isinstance(value, ASTRef) else g, pattern)
+        try:
+            found[name] = run(found[value.ref] if isinstance(value, ASTRef) else g, pattern)
+        except (GFQLValidationError, NotImplementedError, NotOurs):
+            raise
+        except Exception as e:
+            raise RuntimeError(f"Failed in {name!r} of the let: {type(e).__name__}: {e}") from e
     if not order:
         return g
     asked = order[-1] if output is None else output
