@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from importlib import import_module
 
 import pandas as pd
@@ -96,3 +97,21 @@ def test_a_let_says_which_name_failed(module):
     missing = module.let({"fine": module.n(), "strict": module.n({"nowhere": 1})})
     with pytest.raises(part(module, "exceptions").GFQLSchemaError):
         graph(module).gfql(missing, strict=True)
+
+
+# --- times --------------------------------------------------------------------------------------------------------
+
+
+@MODULES
+def test_what_a_time_is_to_pandas(module):
+    temporal = part(module, "ast_temporal")
+    assert temporal.DateValue("2026-03-01").as_pandas_value() == pd.Timestamp(2026, 3, 1)
+    assert temporal.TimeValue("14:30:00").as_pandas_value() == dt.time(14, 30)
+
+
+@MODULES
+def test_text_that_may_be_a_time_is_called_ambiguous(module):
+    with pytest.raises(ValueError, match="ambiguous"):
+        module.between("2026-01-01", "2026-02-01")
+    with pytest.raises(ValueError, match="Unknown temporal value type"):
+        part(module, "ast_temporal").temporal_value_from_json({"type": "era", "value": "Ming"})

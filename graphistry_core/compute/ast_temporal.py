@@ -64,9 +64,13 @@ class DateValue(TemporalValue):
         """Return it as JSON."""
         return {"type": "date", "value": self.value}
 
+    def as_pandas_value(self) -> pd.Timestamp:
+        """Return the day's first moment, without a zone."""
+        return pd.Timestamp(self._parsed)
+
     def prepared(self, s: Any) -> tuple[Any, Any]:
         """Cut a column of times to its days."""
-        return (s.dt.floor("D"), pd.Timestamp(self._parsed)) if hasattr(s, "dt") else (s, self._parsed)
+        return (s.dt.floor("D"), self.as_pandas_value()) if hasattr(s, "dt") else (s, self._parsed)
 
 
 class TimeValue(TemporalValue):
@@ -79,6 +83,10 @@ class TimeValue(TemporalValue):
     def to_json(self) -> dict[str, Any]:
         """Return it as JSON."""
         return {"type": "time", "value": self.value}
+
+    def as_pandas_value(self) -> dt.time:
+        """Return the time of day, as pandas gives those of a column."""
+        return self._parsed
 
     def prepared(self, s: Any) -> tuple[Any, Any]:
         """Return how far into its day each time is."""
@@ -99,7 +107,7 @@ def temporal_value_from_json(d: dict[str, Any]) -> TemporalValue:
         return DateValue(d["value"])
     if kind == "time":
         return TimeValue(d["value"])
-    raise ValueError(f"A time in a query is of type 'datetime', 'date' or 'time', not {kind!r}.")
+    raise ValueError(f"Unknown temporal value type {kind!r}: a time in a query is a 'datetime', 'date' or 'time'.")
 
 
 def as_temporal(value: Any) -> TemporalValue | None:

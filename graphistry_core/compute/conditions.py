@@ -38,7 +38,7 @@ def _comparable(value: Any, *, text: bool = True) -> Any:
         return value
     if isinstance(value, str):
         raise ValueError(  # noqa: TRY004 - as PyGraphistry
-            f"The text {value!r} could be a time or text: pass pd.Timestamp({value!r}), or "
+            f"The text {value!r} is ambiguous, a time or text: pass pd.Timestamp({value!r}), or "
                          f"{{'type': 'datetime', 'value': {value!r}}}.")  # fmt: skip
     raise TypeError(f"A comparison takes a number, a time or text, not a {type(value).__name__}.")
 
