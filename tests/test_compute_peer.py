@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 
 import graphistry_core
-from graphistry_core.compute import ast, conditions, exceptions
+from graphistry_core.compute import ast, bridge, conditions, exceptions
+from graphistry_core.errors import MissingDependency
 
 graphistry = pytest.importorskip("graphistry")
 MODULES = pytest.mark.parametrize("module", [graphistry_core, graphistry], ids=["ours", "theirs"])
@@ -115,3 +116,22 @@ def test_text_that_may_be_a_time_is_called_ambiguous(module):
         module.between("2026-01-01", "2026-02-01")
     with pytest.raises(ValueError, match="Unknown temporal value type"):
         part(module, "ast_temporal").temporal_value_from_json({"type": "era", "value": "Ming"})
+
+
+# --- labels -------------------------------------------------------------------------------------------------------
+
+LABELLED = pd.DataFrame({"id": [1, 2, 3], "labels": [["Cat"], ["Dog", "Pet"], ["Pet"]], "age": [1, 2, 3]})
+
+
+@MODULES
+def test_a_condition_on_a_label_looks_into_the_labels(module):
+    kept = part(module, "filter_by_dict").filter_by_dict(LABELLED, {"label__Pet": True, "age": module.gt(2)})
+    assert kept["id"].tolist() == [3]
+    kept = module.nodes(LABELLED, "id").filter_nodes_by_dict({"label__Pet": True})._nodes
+    assert kept["id"].tolist() == [2, 3]
+
+
+def test_without_pygraphistry_it_is_named(monkeypatch):
+    monkeypatch.setattr(bridge, "find_spec", lambda name: None)
+    with pytest.raises(MissingDependency, match="label__Pet"):
+        part(graphistry_core, "filter_by_dict").filter_by_dict(LABELLED, {"label__Pet": True})

@@ -117,6 +117,21 @@ def parsed(query: dict[str, Any]) -> Any:
         raise _ours(e) from e
 
 
+def filtered(frame: Any, filter_dict: dict[str, Any]) -> Any:
+    """Return the rows of a table that match by PyGraphistry's own rules; raise MissingDependency without it."""
+    if not available():
+        raise MissingDependency(
+            f"A condition among {sorted(filter_dict)} is PyGraphistry's own; install it: pip install "
+            '"graphistry-core[pygraphistry]".'
+        )
+    from graphistry.compute.filter_by_dict import filter_by_dict
+
+    try:
+        return filter_by_dict(frame, handed_over(filter_dict))
+    except Exception as e:
+        raise _ours(e) from e
+
+
 def step(o: dict[str, Any], validate: bool) -> Any:
     """Return PyGraphistry's own step for the JSON of one."""
     from graphistry.compute.ast import from_json

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from . import bridge
 from .exceptions import ErrorCode, GFQLSchemaError
 
 _LISTS = (list, tuple, set, frozenset, pd.Index, pd.Series)
@@ -44,7 +45,12 @@ def level_of(strict: Any) -> str:
 
 def filter_by_dict(frame: Any, filter_dict: Mapping[str, Any] | None = None) -> Any:
     """Return the rows that match; all of them without a condition."""
-    return frame if not filter_dict else frame[filter_mask(frame, filter_dict)]
+    if not filter_dict:
+        return frame
+    try:
+        return frame[filter_mask(frame, filter_dict)]
+    except NotOurs:
+        return bridge.filtered(frame, dict(filter_dict))
 
 
 def check_columns(frame: Any, filter_dict: Mapping[str, Any], *, times: bool = True) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import BadRequest
-from .filter_by_dict import filter_by_dict
+from .filter_by_dict import filter_mask
 from .prepared import in_pandas, with_nodes
 
 
@@ -17,7 +17,7 @@ def filter_table(g: Any, which: str, filter_dict: Any) -> Any:
     table = getattr(g, f"_{which}")
     if table is None and filter_dict:
         raise BadRequest(f"There are no {which} to filter: bind them with g.{which}(df).")
-    return getattr(g, which)(filter_by_dict(table, filter_dict) if table is not None else None)
+    return getattr(g, which)(table[filter_mask(table, filter_dict)] if filter_dict else table)
 
 
 def drop_nodes(g: Any, nodes: Any) -> Any:
