@@ -219,6 +219,18 @@ def _body(g: Plottable, session: ClientSession, options: Mapping[str, Any]) -> d
     }
 
 
+def html(g: Plottable, session: ClientSession) -> bytes:
+    """Return a checked graph as one HTML file that shows it; nothing is uploaded."""
+    from .viewer import page, scene
+
+    def unsent(request: wire.Request[Any]) -> Any:
+        raise AssertionError(request)
+
+    made = uploader(g, session, unsent, {})
+    query = viewer_query(g, session, "local")
+    return page.contained(scene.Scene(made.body, made.nodes, made.edges), query)
+
+
 def usertag(session: ClientSession) -> str:
     """Return the tag that marks this session's uploads."""
     from . import __version__
@@ -227,7 +239,13 @@ def usertag(session: ClientSession) -> str:
 
 
 def viewer_url(g: Plottable, session: ClientSession, dataset_id: str) -> str:
-    """Return where a person sees the dataset, with the graph's URL parameters.
+    """Return where a person sees the dataset, with the graph's URL parameters."""
+    base = session.client_protocol_hostname or f"{session.protocol}://{session.hostname}"
+    return session.transport.viewer_url(base, viewer_query(g, session, dataset_id), dataset_id)
+
+
+def viewer_query(g: Plottable, session: ClientSession, dataset_id: str) -> str:
+    """Return the parameters of a viewer URL, those of the graph among them.
 
     Collections are written as the viewer reads them; those that cannot be used are left out.
     """
@@ -239,9 +257,7 @@ def viewer_url(g: Plottable, session: ClientSession, dataset_id: str) -> str:
         "splashAfter": int(time.time()) + 15,
     }
     params = viewer_collections.url_params(g._url_params, Findings(strict=False, warn=False))
-    query = "&".join(f"{name}={escaped(value)}" for name, value in [*fixed.items(), *params.items()])
-    base = session.client_protocol_hostname or f"{session.protocol}://{session.hostname}"
-    return session.transport.viewer_url(base, query, dataset_id)
+    return "&".join(f"{name}={escaped(value)}" for name, value in [*fixed.items(), *params.items()])
 
 
 def escaped(value: Any) -> str:

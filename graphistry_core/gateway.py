@@ -18,6 +18,7 @@ from .errors import GraphistryError, MethodNotAllowed, NotAuthenticated, NotFoun
 from .hub import Hub
 from .hub import page as pages
 from .messages import HttpRequest, HttpResponse
+from .viewer.page import DATA_PATH, STATIC_PATH, asset
 
 log = logging.getLogger("graphistry_core")
 _HTML = "text/html; charset=utf-8"
@@ -65,6 +66,10 @@ class Gateway:
             return HttpResponse.of_json({"success": True, "status": "OK"})
         if page == "viewer":
             return self._viewer(visit)
+        if page == "viewer_file":
+            return _asset(http.path)
+        if page == "viewer_data":
+            return self._viewer_data(http)
         if page == "sso_page":
             return self._signed_in(http.path.removeprefix("/sso/").rstrip("/"))
         if page == "login_page":
@@ -95,13 +100,22 @@ class Gateway:
         try:
             caller = self.hub.caller(auth) if auth.scheme == "bearer" else None
             visit.user = None if caller is None else caller.username
-            return HttpResponse(200, self.hub.page(dataset_id, caller, http.query.get("single_use", "")), _HTML)
+            page = self.hub.page(dataset_id, caller, http.query.get("single_use", ""))
+            headers = {"Content-Security-Policy": page.policy, "Referrer-Policy": "no-referrer"}
+            return HttpResponse(200, page.body, _HTML, headers)
         except NotFound:
             sentence = f"There is no dataset {dataset_id!r} here, or it is private."
             title, status = "Dataset not found", 404
         except NotAuthenticated as e:
             sentence, title, status = e.message, "Not logged in", 401
         return HttpResponse(status, pages.render_error(title, sentence), _HTML)
+
+    def _viewer_data(self, http: HttpRequest) -> HttpResponse:
+        dataset_id, _, name = http.path.removeprefix(DATA_PATH).partition("/")
+        part = self.hub.page_part(dataset_id, http.query.get("session", ""), name)
+        if isinstance(part, dict):
+            return HttpResponse.of_json(part)
+        return HttpResponse(200, part, "application/vnd.apache.arrow.stream")
 
     def _signed_in(self, state: str) -> HttpResponse:
         try:
@@ -118,9 +132,20 @@ def _page(http: HttpRequest) -> str | None:
         return "health"
     if http.path.rstrip("/") == wire.VIEWER_PATH and http.method in ("GET", "HEAD"):
         return "viewer"
+    if http.path.startswith(STATIC_PATH) and http.method in ("GET", "HEAD"):
+        return "viewer_file"
+    if http.path.startswith(DATA_PATH) and http.method == "GET":
+        return "viewer_data"
     if http.path.startswith("/sso/") and http.method == "GET":
         return "sso_page"
     return "login_page" if browser.is_page(http.path) else None
+
+
+def _asset(path: str) -> HttpResponse:
+    found = asset(path.removeprefix(STATIC_PATH))
+    if found is None:
+        raise NotFound(f"The viewer has no file {path!r}.")
+    return HttpResponse(200, found[0], found[1], {"Cache-Control": "no-cache"})
 
 
 def error_response(e: GraphistryError) -> HttpResponse:

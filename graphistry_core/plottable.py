@@ -8,7 +8,9 @@ modules or onto the client the graph belongs to. May import errors, frames, bind
 from __future__ import annotations
 
 import copy
+import os
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from . import frames, render
@@ -43,6 +45,9 @@ class Client(Protocol):
 
     def plot_graph(self, g: Plottable, **options: Any) -> Any:
         """Upload and show a graph."""
+
+    def html_of(self, g: Plottable) -> bytes:
+        """Return a graph as one HTML file."""
 
     def run_remote(self, g: Plottable, task: Any, **options: Any) -> Any:
         """Run a task on the server that holds the graph's dataset."""
@@ -293,7 +298,11 @@ class Plottable(ComputeMethods, GraphVerbs):
         self.session._uploaded_files.clear()
 
     def _repr_html_(self) -> str | None:
-        return None if self._url is None else render.iframe(self._url, self._height)
+        if self._url is None:
+            return None
+        if self._dataset_id:
+            render.prepare(self.session.transport, self._dataset_id)
+        return render.iframe(self._url, self._height)
 
     # --- verbs that need a server, or the in-process Hub ---
 
@@ -323,6 +332,19 @@ class Plottable(ComputeMethods, GraphVerbs):
         """
         options = {k: v for k, v in locals().items() if k != "self"}
         return self._owner().plot_graph(self, **options)
+
+    def to_html(self, path: str | os.PathLike[str] | None = None) -> str:
+        """Return the graph as one HTML file that shows it in any browser, without a server or a network.
+
+        With a path the file is written there, UTF-8, and the path is returned. Nodes, edges and the viewer are inside;
+        tables of more than 20 MB are sampled, and the page says so. Nothing is uploaded, no login is needed. Raises
+        BindingError as :meth:`plot` does. A method of this library: PyGraphistry has none.
+        """
+        page = self._owner().html_of(self)
+        if path is None:
+            return page.decode()
+        Path(path).write_bytes(page)
+        return os.fspath(path)
 
     def upload(
         self,

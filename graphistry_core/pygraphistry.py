@@ -148,6 +148,7 @@ class GraphistryClient(AuthenticationMethods, GraphVerbs):
         assert sending.dataset_id is not None
         url = arrow_uploader.viewer_url(g, self.session, sending.dataset_id)
         if mode != "g":
+            render.prepare(self.session.transport, sending.dataset_id)
             return render.show(url, mode, g._height, options.get("extra_html", ""), options.get("override_html_style"))
         return g._with(
             name=sending.body["name"],
@@ -157,6 +158,11 @@ class GraphistryClient(AuthenticationMethods, GraphVerbs):
             edges_file_id=sending.edges_file_id,
             nodes_file_id=sending.nodes_file_id,
         )
+
+    def html_of(self, g: Plottable) -> bytes:
+        """Return a graph as one HTML file; see :meth:`Plottable.to_html`."""
+        arrow_uploader.check(g)
+        return arrow_uploader.html(g, self.session)
 
     def run_remote(self, g: Plottable, task: Any, **options: Any) -> Any:
         """Run a task where the graph's dataset is; see :meth:`Plottable.python_remote_json`."""

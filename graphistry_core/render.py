@@ -47,6 +47,13 @@ def iframe(url: str, height: int, extra_html: str = "", style: str | None = None
     return f'<iframe {source} style="{escape(css)}" allowfullscreen></iframe>{extra_html}'
 
 
+def prepare(transport: Any, dataset_id: str) -> None:
+    """Have the page of a dataset written, where the transport and no server makes it."""
+    written = getattr(transport, "prepare_page", None)
+    if written is not None:
+        written(dataset_id)
+
+
 def show(url: str, mode: str, height: int, extra_html: str, style: str | None) -> Any:
     """Show a URL in one of the modes; return what plot() returns."""
     if mode == "browser":

@@ -311,3 +311,32 @@ def is_ascending(values: Any) -> Any:
         if values[i] <= values[i - 1]:
             return False
     return True
+
+
+@_kernel
+def move_to_communities(ptr: Any, far: Any, weight: Any, strength: Any, community: Any, total: Any, gain: Any) -> Any:
+    """Move every node to the community around it that raises modularity most, in one pass; return how many moved.
+
+    ``strength``: the sum of weights at each node; ``total``: the same of each community. ``gain`` is scratch of zeros.
+    """
+    everything = strength.sum()
+    moved = 0
+    for u in range(len(ptr) - 1):
+        own = community[u]
+        for at in range(ptr[u], ptr[u + 1]):
+            if far[at] != u:
+                gain[community[far[at]]] += weight[at]
+        total[own] -= strength[u]
+        best, most = own, gain[own] - total[own] * strength[u] / everything
+        for at in range(ptr[u], ptr[u + 1]):
+            there = community[far[at]]
+            value = gain[there] - total[there] * strength[u] / everything
+            if value > most + 1e-9:
+                best, most = there, value
+        for at in range(ptr[u], ptr[u + 1]):
+            gain[community[far[at]]] = 0
+        total[best] += strength[u]
+        if best != own:
+            community[u] = best
+            moved += 1
+    return moved

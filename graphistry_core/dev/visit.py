@@ -12,7 +12,14 @@ from ..errors import GraphistryError
 from ..messages import Auth, HttpRequest
 
 UNKNOWN = "unknown"
-PAGES = ("viewer", "health", "sso_page", "login_page")  # what is served beside the operations
+PAGES = (
+    "viewer",
+    "viewer_file",
+    "viewer_data",
+    "health",
+    "sso_page",
+    "login_page",
+)  # what is served beside the operations
 
 
 @dataclass(frozen=True)

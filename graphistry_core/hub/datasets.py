@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import threading
 import uuid
+from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,7 +15,8 @@ from ..encodings import from_wire
 from ..errors import BadRequest, NotFound
 from ..executors.contract import check_bindings
 from ..table_options import reading
-from . import page
+from ..viewer import page as viewer_page
+from ..viewer.scene import PARTS, Scene
 from .accounts import Caller
 from .assembly import Assembled, assemble
 from .files import FileOperations
@@ -21,11 +24,15 @@ from .records import iso, text
 from .store import StoredTable
 from .visits import Visits
 
+_SCENES = 4  # kept in memory
+
 
 class DatasetOperations(FileOperations):
     """One method per operation of ``wire/datasets.py`` and ``wire/viewer.py``."""
 
     visits: Visits
+    _scenes: OrderedDict[Any, Scene]
+    _scenes_lock: threading.Lock
 
     def dataset_create(self, request: wire.DatasetCreate, caller: Caller) -> wire.DatasetAnswer:
         """Create a dataset, complete when it names its files, else awaiting its tables."""
@@ -176,25 +183,51 @@ class DatasetOperations(FileOperations):
             "tables": tables,
         }
 
-    def page(self, dataset_id: str, caller: Caller | None = None, single_use: str = "") -> bytes:
-        """Return the viewer's page for a dataset as HTML, and note the visit; raise NotFound.
+    def page(self, dataset_id: str, caller: Caller | None = None, single_use: str = "") -> viewer_page.Served:
+        """Return the viewer's page for a dataset, and note the visit; raise NotFound.
 
         ``single_use`` is the secret of a link that opens the page once, for whoever has it.
         """
         invited = bool(single_use) and self.visits.redeem(single_use, dataset_id)
-        content = self.page_for_owner(dataset_id) if invited else self._page_for(dataset_id, caller)
-        self.visits.open(dataset_id)
-        return content
+        row = self._any(dataset_id) if invited else self._use(dataset_id, caller)
+        session = self.visits.open(row["id"], caller, invited=invited)
+        return viewer_page.served(row["id"], session.session_id, str(json.loads(row["body"]).get("name") or "Untitled"))
 
-    def _page_for(self, dataset_id: str, caller: Caller | None) -> bytes:
-        return page.render(self._dataset_record(self._use(dataset_id, caller)))
+    def page_part(self, dataset_id: str, session_id: str, name: str) -> bytes | dict[str, Any]:
+        """Return a part of what a page shows (see :meth:`Scene.part`); raise NotFound.
 
-    def page_for_owner(self, dataset_id: str) -> bytes:
-        """Return the page whatever the dataset's mode: for the process that holds the Hub, not for its users."""
+        ``session_id`` is that of a page that was opened; who opened it must still be allowed to see the dataset.
+        """
+        session = self.visits.find(session_id)
+        if session is None or session.dataset_id != dataset_id or name not in PARTS:
+            raise NotFound("This page is no longer known to the server; load it again.")
+        row = self._any(dataset_id) if session.invited else self._use(dataset_id, session.caller)
+        return self._scene(row).part(name)
+
+    def page_file(self, dataset_id: str, query: str = "") -> bytes:
+        """Return one self-contained HTML file, whatever the dataset's mode: for the process that holds the Hub."""
+        return viewer_page.contained(self._scene(self._any(dataset_id)), query)
+
+    def _any(self, dataset_id: str) -> sqlite3.Row:
         row = self.store.one("SELECT * FROM datasets WHERE id = ?", text(dataset_id))
         if row is None:
             raise NotFound(f"There is no dataset {dataset_id!r}.")
-        return page.render(self._dataset_record(row))
+        return row
+
+    def _scene(self, row: sqlite3.Row) -> Scene:
+        """Return what a dataset looks like; the last few are kept, for the layout takes time."""
+        if row["edges"] is None:
+            raise NotFound(f"The dataset {row['id']!r} has no edges yet; its upload was not finished.")
+        key = (row["id"], row["nodes"], row["edges"], row["body"])
+        with self._scenes_lock:
+            if key not in self._scenes:
+                nodes, edges = (None if row[t] is None else self.store.open_table(row[t]) for t in ("nodes", "edges"))
+                assert edges is not None
+                self._scenes[key] = Scene(self._dataset_record(row), nodes, edges)
+            self._scenes.move_to_end(key)
+            while len(self._scenes) > _SCENES:
+                self._scenes.popitem(last=False)
+            return self._scenes[key]
 
     # --- around the viewer ---
 

@@ -70,6 +70,7 @@ class Hub(DatasetOperations):
         self.store = Store(data_dir, max_upload_bytes)
         self.external_url = None if external_url is None else checked_url(external_url)
         self.visits = Visits()
+        self._scenes, self._scenes_lock = OrderedDict(), threading.Lock()
         self.accounts = Accounts(self.store, users, clock, flags)
         self.sso = Sso(self.accounts)
         self._graphs: OrderedDict[tuple[str, str | None, str | None], GraphData] = OrderedDict()
@@ -111,6 +112,8 @@ class Hub(DatasetOperations):
         """Drop the graphs that are kept open for tasks; they are opened again when needed."""
         with self._graphs_lock:
             self._graphs.clear()
+        with self._scenes_lock:
+            self._scenes.clear()
 
     def close(self) -> None:
         """End running tasks and close the store; a temporary directory is removed.
@@ -252,3 +255,6 @@ class Hub(DatasetOperations):
         with self._graphs_lock:
             for key in [key for key in self._graphs if key[0] == dataset_id]:
                 del self._graphs[key]
+        with self._scenes_lock:
+            for key in [key for key in self._scenes if key[0] == dataset_id]:
+                del self._scenes[key]

@@ -1,10 +1,8 @@
-"""The plain page at a dataset's viewer URL: what the dataset holds. Imports nothing of ours."""
+"""Plain pages that say one thing. Imports nothing of ours."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from html import escape
-from typing import Any
 
 _STYLE = """
 :root { color-scheme: light dark }
@@ -16,34 +14,9 @@ th { font-weight: 600 } td { font-family: ui-monospace, monospace; font-size: .9
 """
 
 
-def render(data: Mapping[str, Any]) -> bytes:
-    """Return the page, as UTF-8, for a dataset's record (what DatasetGet answers under ``data``)."""
-    tables = data.get("tables", {})
-    counts = " · ".join(f"{tables[which]['num_rows']:,} {which}" for which in ("nodes", "edges") if which in tables)
-    parts = [
-        f"<h1>{escape(str(data.get('name') or 'Untitled'))}</h1>",
-        f"<p>{escape(counts or 'no tables yet')}</p>",
-        f"<p>{escape(str(data.get('description') or ''))}</p>",
-        f"<p class=quiet>dataset {escape(str(data['dataset_id']))}</p>",
-    ]
-    for which in ("edges", "nodes"):
-        if which in tables:
-            parts.append(_table(f"Columns of the {which}", tables[which]["dtypes"]))
-        encodings = data.get(f"{which[:-1]}_encodings") or {}
-        parts.append(_table(f"Bindings of the {which}", encodings.get("bindings") or {}))
-    return document(str(data.get("name") or "Untitled"), "\n".join(filter(None, parts)))
-
-
 def render_error(title: str, sentence: str) -> bytes:
     """Return a page that says one thing."""
     return document(title, f"<h1>{escape(title)}</h1><p>{escape(sentence)}</p>")
-
-
-def _table(title: str, rows: Mapping[str, Any]) -> str:
-    if not rows:
-        return ""
-    body = "".join(f"<tr><th>{escape(str(k))}</th><td>{escape(str(v))}</td></tr>" for k, v in rows.items())
-    return f"<h2>{escape(title)}</h2><table>{body}</table>"
 
 
 def document(title: str, body: str) -> bytes:

@@ -21,6 +21,8 @@ class Session:
     """One open viewer; nobody tells us when it closes."""
 
     dataset_id: str
+    invited: bool = False  # by a single-use link: sees the dataset whatever its mode
+    caller: Any = None  # who opened it, where somebody is logged in
     session_id: str = field(default_factory=lambda: uuid.uuid4().hex)
     revision_id: str = field(default_factory=lambda: uuid.uuid4().hex)
 
@@ -38,9 +40,9 @@ class Visits:
         self._sessions: OrderedDict[str, Session] = OrderedDict()
         self._links: OrderedDict[str, str] = OrderedDict()
 
-    def open(self, dataset_id: str) -> Session:
-        """Note that a dataset's page was opened."""
-        session = Session(dataset_id)
+    def open(self, dataset_id: str, caller: Any = None, *, invited: bool = False) -> Session:
+        """Note that a dataset's page was opened; the session's id is what the page asks for its data with."""
+        session = Session(dataset_id, invited, caller)
         with self._lock:
             self._sessions[session.session_id] = session
             _trim(self._sessions)

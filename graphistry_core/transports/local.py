@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import threading
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
@@ -48,6 +49,7 @@ class LocalTransport:
     def __init__(self, hub: Hub | None = None, username: str | None = None) -> None:
         self.hub = hub or local_hub()
         self.place = f"local {id(self.hub)}"
+        self._queries: dict[str, str] = {}
         self.username = username or _next_username()
         self.default_login = None if self.hub.accounts.strict else wire.Login(self.username, "local")
 
@@ -65,12 +67,18 @@ class LocalTransport:
         return answer
 
     def viewer_url(self, base: str, query: str, dataset_id: str) -> str:
-        """Write the dataset's page beside the Hub's data and return its file:// URL."""
-        folder = self.hub.store.root / "pages"
-        folder.mkdir(mode=0o700, exist_ok=True)
-        path = folder / f"{dataset_id}.html"
-        path.write_bytes(self.hub.page_for_owner(dataset_id))
-        return path.as_uri()
+        """Return the file:// URL of the dataset's page, which :meth:`prepare_page` writes."""
+        self._queries[dataset_id] = query
+        return self._page(dataset_id).as_uri()
+
+    def prepare_page(self, dataset_id: str) -> None:
+        """Write the dataset's page beside the Hub's data, when it is about to be shown: layout takes time."""
+        path = self._page(dataset_id)
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        path.write_bytes(self.hub.page_file(dataset_id, self._queries.get(dataset_id, "")))
+
+    def _page(self, dataset_id: str) -> Path:
+        return self.hub.store.root / "pages" / f"{dataset_id}.html"
 
     def close(self) -> None:
         """Nothing to release; the Hub is shared."""
