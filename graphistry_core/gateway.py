@@ -19,6 +19,7 @@ from .hub import Hub
 from .hub import page as pages
 from .messages import HttpRequest, HttpResponse
 from .viewer.page import DATA_PATH, STATIC_PATH, asset
+from .viewer.scene import PARTS
 
 log = logging.getLogger("graphistry_core")
 _HTML = "text/html; charset=utf-8"
@@ -112,7 +113,12 @@ class Gateway:
 
     def _viewer_data(self, http: HttpRequest) -> HttpResponse:
         dataset_id, _, name = http.path.removeprefix(DATA_PATH).partition("/")
-        part = self.hub.page_part(dataset_id, http.query.get("session", ""), name)
+        scene = self.hub.page_scene(dataset_id, http.query.get("session", ""))
+        if name == "collections":
+            return HttpResponse.of_json(scene.collections(http.query.get("collections", "")))
+        if name not in PARTS:
+            raise NotFound(f"A page has no part {name!r}.")
+        part = scene.part(name)
         if isinstance(part, dict):
             return HttpResponse.of_json(part)
         return HttpResponse(200, part, "application/vnd.apache.arrow.stream")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from decimal import Decimal
 
 import networkx as nx
 import numpy as np
@@ -165,9 +166,7 @@ def test_columns_of_every_type_arrive_as_the_page_reads_them():
             "yes": pa.array([True, None, False]),
             "list": pa.array([[1], None, [2, 3]]),
             "bytes": pa.array([b"\xff", b"a", None], pa.large_binary()),
-            "decimal": pa.array([1.5, None, 2]).cast(pa.decimal128(20, 2)),
-            if hasattr(pa, "x")
-            else pa.array([1.5, None, 2]),
+            "decimal": pa.array([Decimal("1.5"), None, Decimal(2)]),
         }
     )
     made = shown(table)
@@ -302,3 +301,39 @@ def test_one_file_holds_everything_and_says_when_it_is_a_sample(monkeypatch):
     assert any("A sample" in note for note in boot["setup"]["notes"])
     with pytest.raises(graphistry_core.errors.BindingError):
         client.edges(edges).to_html()
+
+
+def test_collections_hold_what_their_patterns_find():
+    nodes = pd.DataFrame({"id": ["a", "b", "c", "d"], "kind": ["x", "x", "y", "y"]})
+    scene = _scene(_edges(("a", "b"), ("b", "c"), ("c", "d")), nodes)
+
+    def chain(*operations):
+        return {"type": "gfql_chain", "gfql": list(operations)}
+
+    node, edge = {"type": "Node", "filter_dict": {}}, {"type": "Edge", "direction": "forward", "hops": 1}
+    sets = [
+        {
+            "type": "set",
+            "id": "xs",
+            "name": "X",
+            "node_color": "red",
+            "expr": chain({**node, "filter_dict": {"kind": "x"}}),
+        },
+        {"type": "set", "id": "from-b", "expr": chain({**node, "filter_dict": {"id": "b"}}, edge, node)},
+        {"type": "intersection", "id": "both", "expr": {"type": "intersection", "sets": ["xs", "from-b"]}},
+        {"type": "set", "id": "code", "expr": chain({"type": "Node", "query": "__import__('os')"})},
+    ]
+    found = {one["id"]: one for one in scene.collections(json.dumps(sets))}
+    assert found["xs"] == {
+        "id": "xs",
+        "name": "X",
+        "node_color": "red",
+        "edge_color": None,
+        "nodes": [0, 1],
+        "edges": [],
+    }
+    assert (found["from-b"]["nodes"], found["from-b"]["edges"]) == ([1, 2], [1])
+    assert (found["both"]["nodes"], found["both"]["edges"]) == ([1], [])
+    assert "no query text" in found["code"]["problem"]
+    assert scene.collections("") == []
+    assert scene.collections("not JSON") == []

@@ -384,3 +384,17 @@ def test_axe_finds_nothing_serious(viewer, server):
             if one["impact"] in ("serious", "critical")
         ]
         assert bad == []
+
+
+def test_collections_are_listed_and_can_be_switched_off(viewer, server):
+    expr = {"type": "gfql_chain", "gfql": [{"type": "Node", "filter_dict": {"team": "red"}}]}
+    graph = _graph(server).collections(
+        [{"type": "set", "id": "r", "name": "The reds", "node_color": "#ff00ff", "expr": expr}]
+    )
+    viewer.open(graph.plot(render=False))
+    entry = viewer.page.locator("#legend .entry", has_text="The reds")
+    assert entry.inner_text() == "The reds\n2"
+    entry.click()
+    assert entry.get_attribute("aria-pressed") == "false"
+    viewer.page.keyboard.press("i")
+    assert "Every parameter of the URL is honoured" in viewer.text("dialog")

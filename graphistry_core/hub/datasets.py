@@ -16,7 +16,7 @@ from ..errors import BadRequest, NotFound
 from ..executors.contract import check_bindings
 from ..table_options import reading
 from ..viewer import page as viewer_page
-from ..viewer.scene import PARTS, Scene
+from ..viewer.scene import Scene
 from .accounts import Caller
 from .assembly import Assembled, assemble
 from .files import FileOperations
@@ -193,16 +193,15 @@ class DatasetOperations(FileOperations):
         session = self.visits.open(row["id"], caller, invited=invited)
         return viewer_page.served(row["id"], session.session_id, str(json.loads(row["body"]).get("name") or "Untitled"))
 
-    def page_part(self, dataset_id: str, session_id: str, name: str) -> bytes | dict[str, Any]:
-        """Return a part of what a page shows (see :meth:`Scene.part`); raise NotFound.
+    def page_scene(self, dataset_id: str, session_id: str) -> Scene:
+        """Return what a page shows; raise NotFound.
 
         ``session_id`` is that of a page that was opened; who opened it must still be allowed to see the dataset.
         """
         session = self.visits.find(session_id)
-        if session is None or session.dataset_id != dataset_id or name not in PARTS:
+        if session is None or session.dataset_id != dataset_id:
             raise NotFound("This page is no longer known to the server; load it again.")
-        row = self._any(dataset_id) if session.invited else self._use(dataset_id, session.caller)
-        return self._scene(row).part(name)
+        return self._scene(self._any(dataset_id) if session.invited else self._use(dataset_id, session.caller))
 
     def page_file(self, dataset_id: str, query: str = "") -> bytes:
         """Return one self-contained HTML file, whatever the dataset's mode: for the process that holds the Hub."""

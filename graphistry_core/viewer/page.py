@@ -10,6 +10,7 @@ from functools import cache
 from html import escape
 from importlib.resources import files
 from typing import Any, NamedTuple
+from urllib.parse import parse_qs
 
 from .scene import PARTS, Scene
 
@@ -82,10 +83,16 @@ def contained(scene: Scene, query: str = "") -> bytes:
 
     ``query``: parameters of the viewer's URL, as plot() writes them. What is beyond FILE_LIMIT is sampled, and said so.
     """
-    parts = _parts_within(scene, FILE_LIMIT)
+    scene, parts = _parts_within(scene, FILE_LIMIT)
     data = {name: base64.b64encode(part).decode() for name, part in parts.items() if isinstance(part, bytes)}
     sources = {name: _text(file) for name, file in _MODULES.items()}
-    boot: dict[str, Any] = {"inline": True, "query": query, "setup": parts["setup"]}
+    asked = parse_qs(query).get("collections", [""])[-1]
+    boot: dict[str, Any] = {
+        "inline": True,
+        "query": query,
+        "setup": parts["setup"],
+        "collections": scene.collections(asked),
+    }
     if "icon" in str(scene.setup["looks"].get("symbols", "")):
         boot["font"] = "data:font/woff2;base64," + base64.b64encode(_bytes("vendor/icons.woff2")).decode()
     icon = "data:image/svg+xml;base64," + base64.b64encode(_bytes("favicon.svg")).decode()
@@ -114,14 +121,15 @@ _LOAD = """
   const imports = {};
   for (const [name, source] of Object.entries(JSON.parse(document.getElementById("sources").textContent)))
     imports[name] = URL.createObjectURL(new Blob([source], {type: "text/javascript"}));
-  const add = (type, textContent) => document.body.append(Object.assign(document.createElement("script"), {type, textContent}));
+  const made = (type, textContent) => Object.assign(document.createElement("script"), {type, textContent});
+  const add = (...what) => document.body.append(made(...what));
   add("importmap", JSON.stringify({imports}));
   add("module", 'import "app"');
 })()
 """
 
 
-def _parts_within(scene: Scene, limit: int) -> Mapping[str, bytes | dict[str, Any]]:
+def _parts_within(scene: Scene, limit: int) -> tuple[Scene, Mapping[str, bytes | dict[str, Any]]]:
     """Return all parts of a scene, or of a smaller one of the same dataset that fits."""
     for _ in range(12):
         parts = {name: scene.part(name) for name in PARTS}
@@ -130,7 +138,7 @@ def _parts_within(scene: Scene, limit: int) -> Mapping[str, bytes | dict[str, An
             break
         shown = min(scene.limit, max(scene.graph.nodes.num_rows, scene.graph.edges.num_rows))
         scene = Scene(scene.record, scene.nodes, scene.edges, max(int(shown * limit / size * 0.9), 1))
-    return parts
+    return scene, parts
 
 
 def _page(title: str, head: str, scripts: str) -> bytes:

@@ -19,6 +19,7 @@ from . import layout
 from .columns import Shown, as_text, described, shown
 from .communities import communities
 from .looks import Looks, LooksOf
+from .members import members
 
 MAX_EDGES = 1_000_000  # drawn edges and nodes beyond this are a sample
 PARTS = ("setup", "points", "lines", "nodes", "edges")
@@ -58,6 +59,10 @@ class Scene:
         """
         with self._lock:  # the layout is worth waiting for, rather than doing it twice
             return self.setup if name == "setup" else _stream(getattr(self, f"_{name}"))
+
+    def collections(self, text: str) -> list[dict[str, Any]]:
+        """Return what the collections of a viewer's URL hold; see :func:`members`."""
+        return members(self.graph, self._bindings("edge"), text) if text else []
 
     @cached_property
     def graph(self) -> Graph:

@@ -12,8 +12,9 @@ const { count, flag, number } = data;
 const report = (window.graphistry = { nodes: 0, edges: 0, shownNodes: 0, shownEdges: 0, ready: false, renderer: null, selected: null, error: null, labels: true });
 const HONOURED = new Set(("dataset type viztoken usertag splashAfter single_use session bg pageTitle info menu showActions showArrows showHistograms showInspector " +
   "labelBackground labelColor labelOpacity shortenLabels showLabels showLabelOnHover showLabelPropertiesOnHover pointsOfInterestMax showPointsOfInterest showPointsOfInterestLabel " +
-  "edgeCurvature edgeOpacity pointOpacity pointSize pointStrokeWidth neighborhoodHighlight play gravity scalingRatio linLog lockedX lockedY lockedR renderer").split(" "));
-let setup, view, renderer, table, nodeColumns = [], edgeColumns = [], filters = { nodes: [], edges: [] }, options, neighbours, hiddenNodes = new Set(), hiddenEdges = new Set();
+  "edgeCurvature edgeOpacity pointOpacity pointSize pointStrokeWidth neighborhoodHighlight collections showCollections collectionsGlobalNodeColor collectionsGlobalEdgeColor play gravity scalingRatio linLog lockedX lockedY lockedR renderer").split(" "));
+let setup, view, renderer, table, nodeColumns = [], edgeColumns = [], filters = { nodes: [], edges: [] }, options, neighbours, hiddenNodes = new Set(), hiddenEdges = new Set(), hiddenSets = new Set(), collections = [];
+const PALETTE = ["#e15759", "#4e79a7", "#59a14f", "#f28e2b", "#9c6ade", "#76b7b2"];
 
 function fail(title, text, over) {
   report.error = title;
@@ -33,6 +34,8 @@ async function start() {
   $("name").textContent = setup.name; $("name").title = setup.description;
   const points = await data.table("points", progress), lines = await data.table("lines", progress);
   build(points, lines);
+  if (flag("showCollections", true)) collections = (await data.collections()).map((one, i) => ({ ...one, color: color("", one.node_color || one.edge_color) || PALETTE[i % PALETTE.length] }));
+  paint();
   theme();
   await chooseRenderer();
   $("state").hidden = true;
@@ -55,7 +58,7 @@ function build(points, lines) {
   const ranked = Int32Array.from(sizes.keys()).sort((a, b) => sizes[b] - sizes[a] || a - b);
   view = {
     positions, sizes, ranked, order: ranked.slice().reverse(), source: get(lines, "source") || new Int32Array(0), destination: get(lines, "destination") || new Int32Array(0),
-    pointCodes, edgeCodes, colors: looks.painted(pointCodes, setup.looks.pointColor, n), edgeColors: edgeCodes && looks.painted(edgeCodes, setup.looks.edgeColor, m),
+    pointCodes, edgeCodes,
     nodeAlpha: get(points, "opacity"), edgeAlpha: get(lines, "opacity"), widths: get(lines, "width"), nodeOn: new Uint8Array(n).fill(1), edgeOn: new Uint8Array(m).fill(1),
     nodeCount: n, edgeCount: m, chosen: -1, near: new Set(), scale: Math.min(10, Math.max(0.1, number("pointSize", 1))) * (n > 20000 ? 0.4 : n > 1500 ? 0.6 : n > 400 ? 0.8 : 1),
     pointOpacity: number("pointOpacity", 1), edgeOpacity: number("edgeOpacity", 1), curvature: number("edgeCurvature", 0), arrows: flag("showArrows", false), stroke: number("pointStrokeWidth", 1),
@@ -72,7 +75,24 @@ function build(points, lines) {
   };
 }
 
-const color = (name) => { const given = data.params.get(name); return given ? (CSS.supports("color", given) ? given : CSS.supports("color", `#${given}`) ? `#${given}` : null) : null; };
+// Colors as the looks say, and over them those of the collections that are on, the first one on top.
+function paint() {
+  const { nodeOn, edgeOn, pointCodes, edgeCodes } = view, on = collections.filter((one, i) => one.nodes && !hiddenSets.has(i));
+  view.colors = looks.painted(pointCodes, setup.looks.pointColor, nodeOn.length);
+  view.edgeColors = edgeCodes && looks.painted(edgeCodes, setup.looks.edgeColor, edgeOn.length);
+  if (!on.length) return;
+  const rest = [color("collectionsGlobalNodeColor"), color("collectionsGlobalEdgeColor")];
+  if (rest[0]) view.colors = looks.painted(null, { kind: "category", entries: [{ color: rest[0] }] }, nodeOn.length);
+  if (rest[1]) view.edgeColors = looks.painted(null, { kind: "category", entries: [{ color: rest[1] }] }, edgeOn.length);
+  for (const one of on.reverse()) {
+    for (const i of one.nodes) view.colors.set(looks.bytes(color("", one.node_color) || one.color), 3 * i);
+    if (!one.edge_color) continue;
+    view.edgeColors ||= Uint8Array.from({ length: 3 * edgeOn.length }, (_, k) => view.colors[3 * view.source[Math.floor(k / 3)] + (k % 3)]);
+    for (const e of one.edges) view.edgeColors.set(looks.bytes(color("", one.edge_color)), 3 * e);
+  }
+}
+
+const color = (name, given = data.params.get(name)) => { return given ? (CSS.supports("color", given) ? given : CSS.supports("color", `#${given}`) ? `#${given}` : null) : null; };
 const short = (text) => (flag("shortenLabels", true) && text.length > 28 ? text.slice(0, 27) + "…" : text);
 let titles = null;
 const title = (i) => (titles ? (titles.kind === "number" ? String(titles.value(i) ?? "") : data.shown(titles, i)) : ""); // an id is no quantity
@@ -94,6 +114,9 @@ function attributes(nodes, edges) {
     }
     if (filters[which].length) place.append(panels.element("h2", { textContent: `Filter ${which}` }), box);
   };
+  const shown = collections.filter((one) => one.nodes);
+  if (shown.length) panels.legend($("legend"), { kind: "category", column: "Collections", entries: collections.map((one) => ({ label: one.name || one.id, color: one.color, count: one.nodes ? one.nodes.length + one.edges.length : 0 })) }, "", hiddenSets, () => { paint(); renderer.redraw(); });
+  setup.notes.push(...collections.filter((one) => one.problem).map((one) => one.problem));
   panels.legend($("legend"), byColor, "", hiddenNodes, changed);
   panels.legend($("legend"), edgeLook, "edges", hiddenEdges, changed);
   if (flag("showHistograms", true)) { made([...nodeColumns].sort((a, b) => (b.name === "degree") - (a.name === "degree")), "nodes", 8); made(edgeColumns, "edges", 8); }

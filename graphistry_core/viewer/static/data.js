@@ -14,6 +14,12 @@ export async function setup() {
   return boot.inline ? boot.setup : JSON.parse(new TextDecoder().decode(await fetched("setup")));
 }
 
+export async function collections() {
+  const asked = params.get("collections");
+  if (!asked || boot.inline) return boot.collections || [];
+  return JSON.parse(new TextDecoder().decode(await fetched("collections", null, `&collections=${encodeURIComponent(asked)}`)));
+}
+
 export async function table(name, progress) {
   const bytes = boot.inline ? unpacked(document.getElementById(`part-${name}`).textContent) : await fetched(name, progress);
   return tableFromIPC(bytes);
@@ -23,8 +29,8 @@ function unpacked(text) {
   return Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
 }
 
-async function fetched(name, progress) {
-  const answer = await fetch(`${boot.data}${name}?session=${encodeURIComponent(boot.session)}`);
+async function fetched(name, progress, more = "") {
+  const answer = await fetch(`${boot.data}${name}?session=${encodeURIComponent(boot.session)}${more}`);
   if (!answer.ok) {
     const said = await answer.json().catch(() => ({}));
     throw new Refused(answer.status, said.message || `The server answered ${answer.status}.`);
