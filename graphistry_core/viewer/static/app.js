@@ -9,7 +9,7 @@ import { create as createCanvas } from "canvas";
 const $ = (id) => document.getElementById(id);
 const { count, flag, number } = data;
 // What tests and curious people may read: the page's state, by name.
-const report = (window.graphistry = { nodes: 0, edges: 0, shownNodes: 0, shownEdges: 0, ready: false, renderer: null, selected: null, error: null, labels: true });
+const report = (window.graphistry = { nodes: 0, edges: 0, shownNodes: 0, shownEdges: 0, ready: false, renderer: null, selected: null, error: null, labels: true, frames: 0 });
 const HONOURED = new Set(("dataset type viztoken usertag splashAfter single_use session bg pageTitle info menu showActions showArrows showHistograms showInspector " +
   "labelBackground labelColor labelOpacity shortenLabels showLabels showLabelOnHover showLabelPropertiesOnHover pointsOfInterestMax showPointsOfInterest showPointsOfInterestLabel " +
   "edgeCurvature edgeOpacity pointOpacity pointSize pointStrokeWidth neighborhoodHighlight collections showCollections collectionsGlobalNodeColor collectionsGlobalEdgeColor play gravity scalingRatio linLog lockedX lockedY lockedR renderer").split(" "));
@@ -170,7 +170,7 @@ function whatDraws() {
 }
 
 const hooks = {
-  moved: () => { if (renderer) { labels.draw($("overlay"), renderer, view, labelOptions(), glyphs); notice(); } },
+  moved: () => { if (renderer) { report.frames++; report.firstPicture ??= Math.round(performance.now()); labels.draw($("overlay"), renderer, view, labelOptions(), glyphs); notice(); } },
   hover: (i, x, y) => hover(i, x, y),
   click: (i) => (i < 0 ? nothing() : choose(i)),
   played: () => pressed("play", false),
