@@ -74,9 +74,12 @@ class ComputeMethods:
         seeds that no edge leads to. Rows keep the order of the tables, and are numbered afresh. Edges whose ends have
         no row in the node table, where the graph has one, belong to no hop.
 
-        ``min_hops`` beyond 1, hop labels, output slices and ``target_wave_front`` are PyGraphistry's own when it is
-        installed, and a MissingDependency else. Raises BadRequest (a ValueError) for bounds that clash, GFQLSchemaError
-        for conditions on columns that are not there.
+        ``min_hops``: only what lies on ways of at least so many steps. ``label_node_hops``, ``label_edge_hops``: names
+        of columns for the step at which each was first met (``label_seeds``: 0 for seeds, else null unless a way leads
+        back). ``output_min_hops``, ``output_max_hops``: of all that, what was met between these steps.
+
+        ``target_wave_front`` is PyGraphistry's own when it is installed, and a MissingDependency else. Raises
+        BadRequest (a ValueError) for bounds that clash, GFQLSchemaError for conditions on columns that are not there.
         """
         from .compute.hop import hop
 
