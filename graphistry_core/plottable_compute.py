@@ -125,6 +125,45 @@ class ComputeMethods:
 
         return select.prune_self_edges(self._graph()) if self._ours() else self._theirs("prune_self_edges")()  # type: ignore[no-any-return]
 
+    def search_nodes(
+        self,
+        term: str,
+        columns: Any = None,
+        case_sensitive: bool = False,
+        regex: bool = False,
+        float_precision: int = 4,
+        temporal_tz: str = "UTC",
+    ) -> Plottable:
+        """Return the graph with the nodes that have a text in any column (or in those named); edges stay.
+
+        As the table of a visualization searches: text always, numbers and times when ``term`` is made of digits, dots
+        and minus signs, as they are shown: floats with ``float_precision`` places, times in ``temporal_tz``. Raises
+        GFQLValidationError for columns that are not there.
+        """
+        options = (columns, case_sensitive, regex, float_precision, temporal_tz)
+        return self._searched("nodes", term, *options)
+
+    def search_edges(
+        self,
+        term: str,
+        columns: Any = None,
+        case_sensitive: bool = False,
+        regex: bool = False,
+        float_precision: int = 4,
+        temporal_tz: str = "UTC",
+    ) -> Plottable:
+        """Return the graph with the edges that have a text in any column; see :meth:`search_nodes`."""
+        options = (columns, case_sensitive, regex, float_precision, temporal_tz)
+        return self._searched("edges", term, *options)
+
+    def _searched(self, which: str, term: str, columns: Any, *rest: Any) -> Plottable:
+        from .compute.search import search
+
+        options = dict(zip(("case_sensitive", "regex", "float_precision", "temporal_tz"), rest, strict=True))
+        if not self._ours():
+            return self._theirs(f"search_{which}")(term, columns, **options)  # type: ignore[no-any-return]
+        return search(self._graph(), which, term, columns, options)  # type: ignore[no-any-return]
+
     def get_topological_levels(
         self,
         level_col: str = "level",

@@ -320,6 +320,55 @@ def test_parts_of_a_graph(drawn, chosen):
         same(ours, theirs)
 
 
+ROWS = pd.DataFrame(
+    {
+        "id": ["a", "B2", "c.3", "d", "1"],
+        "n": [1, 20, 300, -4, 2**31 - 1],
+        "x": [0.1 + 0.2, 2.0, float("nan"), -2.5, 2.0**31 - 1],
+        "y": [1e21, float("inf"), -0.0, 12345.678949, 0.00005],
+        "at": pd.to_datetime(
+            ["2026-01-02 00:04:05", None, "2024-12-31 12:00:00", "1999-07-09 23:59:59", "2026-07-02 00:00:00"]
+        ),
+        "zoned": pd.to_datetime(["2026-01-02", "2026-07-02", None, "2024-12-31", "2024-12-31"], utc=True),
+        "flag": [True, False, True, False, True],
+        "mixed": ["x", 1, None, 2.5, "Yy 2"],
+        "lists": [[1], ["a"], [], None, ["2"]],
+        "whole": pd.array([1, None, 3, 20, 5], "Int64"),
+        "kind": pd.Categorical(["p", "q", None, "p", "2"]),
+    },
+    index=[5, 4, 3, 2, 1],
+)
+SEARCHES = [
+    {}, {"case_sensitive": True}, {"regex": True}, {"columns": ["mixed"]},
+    {"columns": ["x", "y"], "float_precision": 1},
+    {"columns": ["lists"]},
+    {"columns": ["at", "zoned"], "temporal_tz": "America/New_York"}, {"temporal_tz": "Asia/Kolkata"}, {"columns": []},
+    {"columns": ["flag", "kind", "whole"]}, {"columns": ["nowhere"]}, {"columns": ["at"], "regex": True},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("options", SEARCHES, ids=str)
+@pytest.mark.parametrize(
+    "term", ["x", "B", "2", "0.3", "-", "2.0", "1e+21", "inf", "am", "Jan 2", "^1|2$", "5:3", "", "4 "]
+)
+def test_search(term, options, monkeypatch):
+    from graphistry_core.compute import bridge
+
+    monkeypatch.setattr(bridge, "find_spec", lambda name: None)
+    edges = ROWS.rename(columns={"id": "s"}).assign(d="b")
+    for call in (
+        lambda g: g.search_nodes(term, **options),
+        lambda g: g.search_edges(term, **options),
+        lambda g: g.nodes(ROWS[:0]).search_nodes(term, **options),
+        lambda g: g.nodes(ROWS[[]]).search_nodes(term),
+    ):
+        ours, theirs = (
+            outcome(lambda m=m, c=call: c(m.edges(edges, "s", "d").nodes(ROWS, "id")))
+            for m in (graphistry_core, graphistry)
+        )
+        same(ours, theirs)
+
+
 # --- patterns -------------------------------------------------------------------------------------------------
 
 NODE_FILTERS = [None, {"kind": "p"}, {"size": [0, 1, 2]}, ("size", "gt", 1), {"size": 3}, ("kind", "startswith", "p"),
