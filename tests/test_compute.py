@@ -392,8 +392,7 @@ def patterns(draw):
             options = {"edge_match": some(EDGE_FILTERS, 1), "source_node_match": some([{"kind": "p"}], 4),
                        "destination_node_match": some([{"size": [0, 1, 2]}, {"kind": "q"}], 4),
                        "edge_query": some(["w > 0"], 6), "destination_node_query": some(["size > 0"], 8)}  # fmt: skip
-            if direction != "e_undirected":
-                options |= draw(st.sampled_from([{}, {}, {}, {"hops": 2}, {"hops": 3}, {"to_fixed_point": True}]))
+            options |= draw(st.sampled_from([{}, {}, {}, {"hops": 2}, {"hops": 3}, {"to_fixed_point": True}]))
             steps.append((direction, options))
         if draw(st.integers(0, 2)) == 0:
             steps[-1][1]["name"] = next(aliases)
@@ -567,7 +566,6 @@ def small(module=graphistry_core):
     [
         lambda g, m: g.gfql([m.n({"id": "a"}), m.e_forward(min_hops=2, max_hops=3), m.n()]),
         lambda g, m: g.gfql([m.n(), m.e_forward({"w": m.gt(1)}, label_edge_hops="far", hops=2), m.n()]),
-        lambda g, m: g.gfql([m.n({"kind": m.is_in(["x"])}), m.e_undirected(hops=2), m.n({"kind": "y"})]),
         lambda g, m: g.hop(SMALL_NODES[:1], 2, target_wave_front=SMALL_NODES[2:]),
         lambda g, m: g.hop(None, 1, return_as_wave_front=True),
         lambda g, m: g.gfql("MATCH (a)-[e]->(b) RETURN a"),
@@ -595,6 +593,17 @@ def test_hops_that_need_no_pygraphistry(options, monkeypatch):
     theirs = outcome(lambda: small(graphistry).hop(SMALL_NODES[1:2], 3, **options))
     monkeypatch.setattr(bridge, "find_spec", lambda name: None)
     numbered_same(outcome(lambda: small().hop(SMALL_NODES[1:2], 3, **options)), theirs, options, False)
+
+
+def test_several_undirected_steps_need_no_pygraphistry(monkeypatch):
+    from graphistry_core.compute import bridge
+
+    def ask(m):
+        return small(m).gfql([m.n({"kind": m.is_in(["x"])}), m.e_undirected(hops=2), m.n({"kind": "y"})])
+
+    theirs = outcome(lambda: ask(graphistry))
+    monkeypatch.setattr(bridge, "find_spec", lambda name: None)
+    same(outcome(lambda: ask(graphistry_core)), theirs, ordered=False)
 
 
 LETS = [
