@@ -606,6 +606,19 @@ def test_several_undirected_steps_need_no_pygraphistry(monkeypatch):
     same(outcome(lambda: ask(graphistry_core)), theirs, ordered=False)
 
 
+@pytest.mark.parametrize("condition", [{}, {"kind": "x"}, {"kind": "nothing"}])
+def test_an_alias_named_like_a_column(condition, monkeypatch):
+    from graphistry_core.compute import bridge
+
+    def ask(m):
+        nodes = SMALL_NODES.assign(more=range(4))[["kind", "id", "more"]]
+        return m.edges(SMALL, "s", "d").nodes(nodes, "id").gfql([m.n(condition, name="kind")])
+
+    theirs = outcome(lambda: ask(graphistry))
+    monkeypatch.setattr(bridge, "find_spec", lambda name: None)
+    same(outcome(lambda: ask(graphistry_core)), theirs)
+
+
 LETS = [
     {"x": ("n", {"kind": "x"})},
     {"x": ("n", {"kind": "x"}), "out": ("ref", "x", [("n", {"id": "a"})])},

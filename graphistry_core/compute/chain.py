@@ -183,10 +183,11 @@ def _select(given: Any, g: Any, op: ASTNode) -> Any:
     if op.query is not None:
         table = table.query(op.query)
     if op._name is not None:
-        if op._name in table.columns or g._node not in table.columns:
+        if g._node not in table.columns:
             raise NotOurs
-        rest = [name for name in table.columns if name != g._node]
-        table = table.assign(**{op._name: True})[[g._node, op._name, *rest]].reset_index(drop=True)
+        rest = [name for name in table.columns if name not in (g._node, op._name)]
+        names = [*rest, op._name] if op._name in table.columns else [op._name, *rest]
+        table = table.assign(**{op._name: True})[[g._node, *names]].reset_index(drop=True)
     out = given.nodes(table, g._node)
     if g._edges is None:
         return out
