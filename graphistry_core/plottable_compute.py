@@ -74,9 +74,12 @@ class ComputeMethods:
         seeds that no edge leads to. Rows keep the order of the tables, and are numbered afresh. Edges whose ends have
         no row in the node table, where the graph has one, belong to no hop.
 
-        ``min_hops`` beyond 1, hop labels, output slices and ``target_wave_front`` are PyGraphistry's own when it is
-        installed, and a MissingDependency else. Raises BadRequest (a ValueError) for bounds that clash, GFQLSchemaError
-        for conditions on columns that are not there.
+        ``min_hops``: only what lies on ways of at least so many steps. ``label_node_hops``, ``label_edge_hops``: names
+        of columns for the step at which each was first met (``label_seeds``: 0 for seeds, else null unless a way leads
+        back). ``output_min_hops``, ``output_max_hops``: of all that, what was met between these steps.
+
+        ``target_wave_front`` is PyGraphistry's own when it is installed, and a MissingDependency else. Raises
+        BadRequest (a ValueError) for bounds that clash, GFQLSchemaError for conditions on columns that are not there.
         """
         from .compute.hop import hop
 
@@ -121,6 +124,45 @@ class ComputeMethods:
         from .compute import parts
 
         return parts.prune_self_edges(self._graph()) if self._ours() else self._theirs("prune_self_edges")()  # type: ignore[no-any-return]
+
+    def search_nodes(
+        self,
+        term: str,
+        columns: Any = None,
+        case_sensitive: bool = False,
+        regex: bool = False,
+        float_precision: int = 4,
+        temporal_tz: str = "UTC",
+    ) -> Plottable:
+        """Return the graph with the nodes that have a text in any column (or in those named); edges stay.
+
+        As the table of a visualization searches: text always, numbers and times when ``term`` is made of digits, dots
+        and minus signs, as they are shown: floats with ``float_precision`` places, times in ``temporal_tz``. Raises
+        GFQLValidationError for columns that are not there.
+        """
+        options = (columns, case_sensitive, regex, float_precision, temporal_tz)
+        return self._searched("nodes", term, *options)
+
+    def search_edges(
+        self,
+        term: str,
+        columns: Any = None,
+        case_sensitive: bool = False,
+        regex: bool = False,
+        float_precision: int = 4,
+        temporal_tz: str = "UTC",
+    ) -> Plottable:
+        """Return the graph with the edges that have a text in any column; see :meth:`search_nodes`."""
+        options = (columns, case_sensitive, regex, float_precision, temporal_tz)
+        return self._searched("edges", term, *options)
+
+    def _searched(self, which: str, term: str, columns: Any, *rest: Any) -> Plottable:
+        from .compute.search import search
+
+        options = dict(zip(("case_sensitive", "regex", "float_precision", "temporal_tz"), rest, strict=True))
+        if not self._ours():
+            return self._theirs(f"search_{which}")(term, columns, **options)  # type: ignore[no-any-return]
+        return search(self._graph(), which, term, columns, options)  # type: ignore[no-any-return]
 
     def get_topological_levels(
         self,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -20,8 +20,9 @@ from .exceptions import ErrorCode, GFQLSchemaError, GFQLValidationError
 from .filter_by_dict import NotOurs, check_columns, filter_mask, level_of, strictness
 from .hop import Lookup
 from .index import GraphIndex, index_of
+from .numbered import met_again
 from .prepared import in_pandas, is_ours, with_nodes
-from .traverse import Conditions, distinct, walk
+from .traverse import Conditions, Membership, Reached, distinct, walk
 
 
 def gfql(g: Any, query: Any, **options: Any) -> Any:
@@ -68,7 +69,7 @@ def is_plain(chain: Chain) -> bool:
             odd = (op.min_hops, op.output_min_hops, op.output_max_hops, op.label_node_hops, op.label_edge_hops)
             if any(value is not None for value in odd) or op.label_seeds or op.include_zero_hop_seed:
                 return False
-            if op.prune_to_endpoints or op.max_hops == 0 or (op.direction == "undirected" and not _one(op)):
+            if op.prune_to_endpoints or op.max_hops == 0:
                 return False
         elif not isinstance(op, ASTNode):
             return False
@@ -182,10 +183,11 @@ def _select(given: Any, g: Any, op: ASTNode) -> Any:
     if op.query is not None:
         table = table.query(op.query)
     if op._name is not None:
-        if op._name in table.columns or g._node not in table.columns:
+        if g._node not in table.columns:
             raise NotOurs
-        rest = [name for name in table.columns if name != g._node]
-        table = table.assign(**{op._name: True})[[g._node, op._name, *rest]].reset_index(drop=True)
+        rest = [name for name in table.columns if name not in (g._node, op._name)]
+        names = [*rest, op._name] if op._name in table.columns else [op._name, *rest]
+        table = table.assign(**{op._name: True})[[g._node, *names]].reset_index(drop=True)
     out = given.nodes(table, g._node)
     if g._edges is None:
         return out
@@ -218,8 +220,17 @@ def _forward(tables: _Tables, ops: Sequence[Any]) -> list[_Step]:
             continue
         assert before is not None
         found = walk(tables.index, before, op.direction, _steps(op), _conditions(tables, op))
-        done.append(_Step(distinct(found.nodes, tables.index.count), found.edges))
+        done.append(_step_of(tables, op, before, found))
     return done
+
+
+def _step_of(tables: _Tables, op: ASTEdge, seeds: np.ndarray, found: Reached) -> _Step:
+    """Return what a walk from seeds leaves: undirected steps lead back to one only with no edge taken twice."""
+    nodes = distinct(found.nodes, tables.index.count)
+    if op.direction == "undirected" and not _one(op):
+        again = met_again(tables.index, found.edges, seeds)
+        nodes = nodes[~Members(seeds, tables.index.count).has(nodes) | again[nodes]]
+    return _Step(nodes, found.edges)
 
 
 def _matching(tables: _Tables, op: ASTNode, among: np.ndarray | None) -> np.ndarray:
@@ -295,11 +306,15 @@ def _one_step_back_at_once(tables: _Tables, op: ASTEdge, step: _Step, before: Me
 
 def _steps_back(tables: _Tables, op: ASTEdge, step: _Step, before: Any, after: np.ndarray) -> _Step:
     """Walk back over the edges of a step; the last of a bounded number of steps has to end where the way began."""
-    turned = {"forward": "reverse", "reverse": "forward"}[op.direction]
+    turned = {"forward": "reverse", "reverse": "forward"}.get(op.direction, op.direction)
     last = Members(before, tables.index.count)
     only = Members(step.edges, len(tables.edges))
-    found = walk(tables.index, after, turned, _steps(op), _conditions(tables, op, back=True, edges=only, last=last))
-    return _Step(distinct(found.nodes, tables.index.count), found.edges)
+    conditions = _conditions(tables, op, back=True, edges=only, last=last)
+    if op.direction == "undirected" and conditions.near is not None:
+        # As PyGraphistry, whose condition on nodes knows only those that the way out gave: no seed that it left out.
+        conditions = replace(conditions, near=_Both(conditions.near, Members(step.nodes, tables.index.count)))
+    found = walk(tables.index, after, turned, _steps(op), conditions)
+    return _step_of(tables, op, after, found)
 
 
 class Members:
@@ -328,6 +343,23 @@ class Members:
         at = np.searchsorted(self.codes, codes)
         found: np.ndarray = self.codes[np.minimum(at, len(self.codes) - 1)] == codes
         return found
+
+
+class _Both:
+    """What is in two sets."""
+
+    def __init__(self, a: Membership, b: Membership) -> None:
+        self._a, self._b = a, b
+
+    def has(self, codes: np.ndarray) -> np.ndarray:
+        """Return which of the codes are in both."""
+        both: np.ndarray = self._a.has(codes) & self._b.has(codes)
+        return both
+
+    def mask(self) -> np.ndarray:
+        """Return for every code whether it is in both."""
+        both: np.ndarray = self._a.mask() & self._b.mask()
+        return both
 
 
 # --- together ---------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from . import bridge, scan
 from .columns import rows
 from .filter_by_dict import NotOurs, check_columns, filter_mask
 from .index import GraphIndex, index_of, resident
+from .numbered import NEVER, Numbered, Window, met_again, number
 from .prepared import in_pandas, is_ours, with_nodes
 from .traverse import Conditions, Reached, distinct, walk
 
@@ -32,27 +34,43 @@ def hop(g: Any, nodes: Any = None, hops: int | None = 1, **options: Any) -> Any:
     if asked["target_wave_front"] is not None and nodes is None:
         raise BadRequest("target_wave_front needs nodes to start from.")
     most = max_hops(hops, asked)
-    if _plain(g, nodes, most, asked):
+    if _plain(g, nodes, asked):
         with contextlib.suppress(NotOurs):
             return _hop(g, nodes, most, asked)
     return bridge.verb(g, "hop")(nodes, hops, **options)
 
 
 def _hop(g: Any, nodes: Any, most: int | None, asked: dict[str, Any]) -> Any:
+    window = window_of(most, asked)
     bound = g._nodes is not None and g._node is not None
     g = with_nodes(in_pandas(g))
     if g._source is None or g._destination is None:
         raise BadRequest("Source and destination must be bound: bind them with g.edges(df, source, destination).")
     seeds = None if nodes is None else _ids_of(nodes, g._node)
     index = resident(g)
-    if index is None and bound and seeds is not None and scan.pays(g, len(seeds), most, asked):
+    again = _comes_again(most, asked)
+    if not (is_numbered(asked) or again) and (
+        index is None and bound and seeds is not None and scan.pays(g, len(seeds), most, asked)
+    ):
         found = scan.walk(g, seeds, asked["direction"], most)
         if found is not None:
             return _result(g, found, asked)
     index = index or index_of(g)
     start = index.codes_of(seeds) if seeds is not None else _all_codes(index, g)
     start = distinct(start[start >= 0], index.count)
-    return _result(g, walk(index, start, asked["direction"], most, _conditions(g, index, asked)), asked)
+    conditions = _conditions(g, index, asked)
+    if is_numbered(asked):
+        return _numbered_result(g, index, start, window, conditions, {**asked, "seeded": seeds is not None})
+    found = walk(index, start, asked["direction"], most, conditions)
+    if again:
+        lone = start[~met_again(index, found.edges, start)[start]]
+        found = Reached(np.setdiff1d(found.nodes, lone, assume_unique=True), found.left, found.edges)
+    return _result(g, found, asked)
+
+
+def _comes_again(most: int | None, asked: dict[str, Any]) -> bool:
+    """Say whether seeds come back as reached only if no edge has to be taken twice for it."""
+    return bool(asked["return_as_wave_front"]) and asked["direction"] == "undirected" and most != 1
 
 
 _DEFAULTS: dict[str, Any] = {
@@ -62,8 +80,17 @@ _DEFAULTS: dict[str, Any] = {
     "destination_node_query": None, "edge_query": None, "return_as_wave_front": False, "include_zero_hop_seed": False,
     "target_wave_front": None, "engine": "auto",
 }  # fmt: skip
-_ELSEWHERE = ("output_min_hops", "output_max_hops", "label_node_hops", "label_edge_hops", "label_seeds",
-              "include_zero_hop_seed", "target_wave_front")  # fmt: skip
+_NUMBERED = ("label_node_hops", "label_edge_hops", "label_seeds")
+
+
+def is_numbered(asked: dict[str, Any]) -> bool:
+    """Say whether it matters at which step something is met."""
+    return (
+        any(asked[name] for name in _NUMBERED)
+        or (asked["min_hops"] or 0) > 1
+        or asked["output_min_hops"] is not None
+        or asked["output_max_hops"] is not None
+    )
 
 
 def max_hops(hops: int | None, asked: dict[str, Any]) -> int | None:
@@ -74,7 +101,7 @@ def max_hops(hops: int | None, asked: dict[str, Any]) -> int | None:
         most = asked["max_hops"] if asked["max_hops"] is not None else hops
         if most is not None and not isinstance(most, int):
             raise BadRequest(f"hops must be an integer unless to_fixed_point is True, not {most!r}.")
-    least = asked["min_hops"] if asked["min_hops"] is not None else 0 if most == 0 else 1
+    least = _least(most, asked)
     if least < 0 or (most is not None and most < 0):
         raise BadRequest(f"min_hops and max_hops must be at least 0, not {least} and {most}.")
     if most is not None and least > most:
@@ -82,18 +109,36 @@ def max_hops(hops: int | None, asked: dict[str, Any]) -> int | None:
     return most
 
 
-def _plain(g: Any, nodes: Any, most: int | None, asked: dict[str, Any]) -> bool:
+def _least(most: int | None, asked: dict[str, Any]) -> int:
+    return asked["min_hops"] if asked["min_hops"] is not None else 0 if most == 0 else 1
+
+
+def window_of(most: int | None, asked: dict[str, Any]) -> Window:
+    """Return which hops count; raise BadRequest for bounds of the output that clash with those of the way."""
+    least, low, high = _least(most, asked), asked["output_min_hops"], asked["output_max_hops"]
+    if (low or 0) < 0 or (high or 0) < 0:
+        raise BadRequest(f"output_min_hops and output_max_hops must be at least 0, not {low} and {high}.")
+    if low is not None and high is not None and low > high:
+        raise BadRequest(f"output_min_hops ({low}) cannot exceed output_max_hops ({high}).")
+    high = most if high is None else high
+    if low is not None and most is not None and low > most:
+        raise BadRequest(f"output_min_hops ({low}) cannot exceed max_hops ({most}).")
+    if high is not None and high < least:
+        raise BadRequest(f"output_max_hops ({high}) cannot be below min_hops ({least}).")
+    return Window(least, most, low, high)
+
+
+def _plain(g: Any, nodes: Any, asked: dict[str, Any]) -> bool:
     """Say whether this package runs a hop itself; the rest is PyGraphistry's, which must then be installed."""
-    if any(asked[name] not in (None, False) if name != "target_wave_front" else asked[name] is not None
-           for name in _ELSEWHERE):  # fmt: skip
+    if asked["include_zero_hop_seed"] or asked["target_wave_front"] is not None or not is_ours(g):
         return False
-    if asked["min_hops"] not in (None, 1) or most == 0 or not is_ours(g):
+    if "" in (asked["label_node_hops"], asked["label_edge_hops"]):
         return False
     if str(getattr(asked["engine"], "value", asked["engine"])) not in ("auto", "pandas"):
         return False
     if nodes is not None and frames.library_of(nodes) not in ("pandas", "pyarrow"):
         return False
-    if asked["return_as_wave_front"] and (nodes is None or (asked["direction"] == "undirected" and most != 1)):
+    if asked["return_as_wave_front"] and (nodes is None or asked["min_hops"] == 0):
         return False
     return g._edge is None or (g._edges is not None and g._edge in frames.column_names(g._edges))
 
@@ -208,3 +253,52 @@ def _result(g: Any, found: Reached, asked: dict[str, Any]) -> Any:
     """Build the graph of what was reached: rows in the order of its tables, numbered afresh."""
     codes = found.nodes if asked["return_as_wave_front"] else np.concatenate([found.nodes, found.left])
     return g.nodes(rows(g._nodes, distinct(codes, len(g._nodes)).astype(np.intp))).edges(rows(g._edges, found.edges))
+
+
+def _numbered_result(
+    g: Any, index: GraphIndex, seeds: np.ndarray, window: Window, conditions: Conditions, asked: dict[str, Any]
+) -> Any:
+    """Build the graph of what a hop met within its window, with the numbers of steps as columns if they are wanted."""
+    label_seeds, direction = bool(asked["label_seeds"]), asked["direction"]
+    found = number(index, seeds, direction, window, conditions, label_seeds=label_seeds)
+    is_seed = np.zeros(index.count, np.bool_)
+    is_seed[seeds] = asked["seeded"]
+    numbers = found.nodes
+    if direction == "undirected" and not label_seeds:  # a way back to a seed may be the way that it was left by
+        numbers = np.where(is_seed, NEVER, numbers)
+    edges = np.flatnonzero(window.has(found.edges))
+    ends = np.zeros(index.count, np.bool_)
+    ends[index.source[edges]] = ends[index.destination[edges]] = True
+    nodes = _met(found, ends, is_seed, asked)
+    inside = window.has(numbers) | ends
+    nodes &= inside | is_seed if label_seeds else inside
+    if asked["return_as_wave_front"]:
+        back = found.reached
+        if _comes_again(window.most, asked):
+            back = back & met_again(index, edges, seeds)
+        nodes &= ~is_seed | back
+    kept = np.flatnonzero(nodes)
+    node_rows, edge_rows = rows(g._nodes, kept), rows(g._edges, edges)
+    if asked["label_node_hops"]:
+        shown = numbers[kept]
+        node_rows[_free_name(asked["label_node_hops"], g._nodes)] = pd.arrays.IntegerArray(
+            np.where(shown == NEVER, 0, shown).astype(np.int64), shown == NEVER
+        )
+    if asked["label_edge_hops"]:
+        edge_rows[_free_name(asked["label_edge_hops"], g._edges)] = found.edges[edges].astype(np.int64)
+    return g.nodes(node_rows).edges(edge_rows)
+
+
+def _met(found: Numbered, ends: np.ndarray, is_seed: np.ndarray, asked: dict[str, Any]) -> np.ndarray:
+    """Return which codes were met, and are still when ways that are too short are taken out."""
+    nodes = found.matched
+    if found.pruned:
+        nodes = nodes & (found.nodes != NEVER)
+        nodes |= ends if asked["label_node_hops"] or asked["label_seeds"] else ends & ~is_seed
+    return nodes.copy()
+
+
+def _free_name(wanted: str, frame: Any) -> str:
+    """Return a name for a column that is not there yet, numbered if need be."""
+    names = itertools.chain([wanted], (f"{wanted}_{i}" for i in itertools.count(1)))
+    return next(name for name in names if name not in frame.columns)

@@ -305,6 +305,35 @@ def components(source: Any, destination: Any, label: Any, touched: Any) -> None:
 
 
 @_kernel
+def two_core(source: Any, destination: Any, degree: Any, mixed: Any, inside: Any) -> None:
+    """Mark the nodes that are left when what has one edge or none is taken away, again and again; and self-loops.
+
+    ``degree`` and ``mixed`` come in as zeros: a node's count of edges, and the exclusive or of their positions, which
+    is the position of the last one when one is left.
+    """
+    for e in range(len(source)):
+        u, v = source[e], destination[e]
+        if u == v:
+            inside[u] = True
+            continue
+        degree[u] += 1
+        degree[v] += 1
+        mixed[u] ^= e
+        mixed[v] ^= e
+    for i in range(len(degree)):
+        u = i
+        while degree[u] == 1:
+            e = mixed[u]
+            v = source[e] if destination[e] == u else destination[e]
+            degree[u] = 0
+            degree[v] -= 1
+            mixed[v] ^= e
+            u = v
+    for i in range(len(degree)):
+        inside[i] |= degree[i] > 0
+
+
+@_kernel
 def is_ascending(values: Any) -> Any:
     """Say whether every value is greater than the one before."""
     for i in range(1, len(values)):  # noqa: SIM110 - numba compiles this

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -59,12 +60,25 @@ def walk(
     """
     if direction == "undirected" and max_hops is None and conditions == ANYTHING:
         return _connected(index, seeds)
-    sides = (
-        [index.out] if direction == "forward" else [index.into] if direction == "reverse" else [index.out, index.into]
-    )
     nodes: list[np.ndarray] = []
     edges: list[np.ndarray] = []
     left = np.empty(0, np.int32)
+    for hop, (new, taken, near) in enumerate(steps(index, seeds, direction, max_hops, conditions)):
+        left = near if hop == 0 else left
+        nodes.append(new)
+        edges.extend(taken)
+    found = np.concatenate(nodes) if nodes else np.empty(0, np.int32)
+    return Reached(found, left, ascending(edges, len(index.source), repeated=direction == "undirected"))
+
+
+def steps(
+    index: GraphIndex, seeds: np.ndarray, direction: str, max_hops: int | None, conditions: Conditions = ANYTHING
+) -> Iterator[tuple[np.ndarray, list[np.ndarray], np.ndarray]]:
+    """Yield for each step the nodes that none before it reached, the edges taken, and the nodes they were taken from.
+
+    'undirected' may take an edge again, the other way; otherwise each is taken once.
+    """
+    sides = _sides(index, direction)
     frontier, hop = np.ascontiguousarray(seeds, np.int32), 0
     with index.workspace() as reached, index.workspace() as gone:
         reached_epoch, gone_epoch = reached.next_epoch(), gone.next_epoch()
@@ -75,15 +89,28 @@ def walk(
             frontier = _fresh(frontier, gone.stamp, gone_epoch)
             ends = [each for each in (conditions.far, conditions.last if hop == max_hops else None) if each is not None]
             new, taken, used = _step(sides, frontier, conditions.edges, ends, reached.stamp, reached_epoch)
-            if hop == 1:
-                left = frontier[used]
-            edges.extend(taken)
-            if len(new) == 0:
-                break
-            nodes.append(new)
+            yield new, taken, frontier[used]
             frontier = new
-    found = np.concatenate(nodes) if nodes else np.empty(0, np.int32)
-    return Reached(found, left, ascending(edges, len(index.source), repeated=len(sides) > 1))
+
+
+def lasts(index: GraphIndex, seeds: np.ndarray, direction: str, length: int, conditions: Conditions) -> bool:
+    """Say whether there is a way of so many steps, which may come to a node again."""
+    sides, frontier = _sides(index, direction), np.ascontiguousarray(seeds, np.int32)
+    ends = [] if conditions.far is None else [conditions.far]
+    with index.workspace() as reached:
+        for _ in range(min(length, index.count + 1)):  # a way longer than there are nodes has no end
+            if conditions.near is not None:
+                frontier = frontier[conditions.near.has(frontier)]
+            frontier, _, _ = _step(sides, frontier, conditions.edges, ends, reached.stamp, reached.next_epoch())
+            if len(frontier) == 0:
+                return False
+    return True
+
+
+def _sides(index: GraphIndex, direction: str) -> list[Adjacency]:
+    if direction == "forward":
+        return [index.out]
+    return [index.into] if direction == "reverse" else [index.out, index.into]
 
 
 def _connected(index: GraphIndex, seeds: np.ndarray) -> Reached:
