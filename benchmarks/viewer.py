@@ -62,7 +62,9 @@ def main() -> None:
         client = graphistry_core.client()
         client.register(**server.register_kwargs)
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-        print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} CPUs, {browser.version}, WebGL in software")
+        print(
+            f"{platform.processor() or platform.machine()}, {os.cpu_count()} CPUs, {browser.version}, WebGL in software"
+        )
         print("| edges | first picture, layout included | first picture, layout kept | pictures a second |")
         print("|---|---|---|---|")
         for edges in chosen.edges:

@@ -22,7 +22,7 @@ LAYERS = [
     ["plottable_show", "plottable_interop", "compute"],
     ["plottable_compute"],
     ["plottable"],
-    ["executors"],
+    ["executors", "viewer"],
     ["hub"],
     ["dev"],
     ["transports", "browser"],

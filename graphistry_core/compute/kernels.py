@@ -369,3 +369,15 @@ def move_to_communities(ptr: Any, far: Any, weight: Any, strength: Any, communit
             community[u] = best
             moved += 1
     return moved
+
+
+@_kernel
+def pull(source: Any, destination: Any, position: Any, force: Any) -> None:
+    """Add to ``force`` what every edge draws its two ends together with: its length."""
+    for e in range(len(source)):
+        s, d = source[e], destination[e]
+        x, y = position[d, 0] - position[s, 0], position[d, 1] - position[s, 1]
+        force[s, 0] += x
+        force[s, 1] += y
+        force[d, 0] -= x
+        force[d, 1] -= y

@@ -191,7 +191,11 @@ class DatasetOperations(FileOperations):
         invited = bool(single_use) and self.visits.redeem(single_use, dataset_id)
         row = self._any(dataset_id) if invited else self._use(dataset_id, caller)
         session = self.visits.open(row["id"], caller, invited=invited)
-        return viewer_page.served(row["id"], session.session_id, str(json.loads(row["body"]).get("name") or "Untitled"))
+        record = self._dataset_record(row)
+        tables = record["tables"]
+        counts = [f"{tables[which]['num_rows']:,} {which}" for which in ("nodes", "edges") if which in tables]
+        title = str(record["name"] or "Untitled")
+        return viewer_page.served(row["id"], session.session_id, title, " · ".join([title, *counts]))
 
     def page_scene(self, dataset_id: str, session_id: str) -> Scene:
         """Return what a page shows; raise NotFound.

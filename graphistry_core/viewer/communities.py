@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..compute import kernels
-
 _WITHOUT_COMPILER = 20_000  # edges; as Python the kernel takes seconds beyond
 
 
@@ -14,6 +12,8 @@ def communities(source: np.ndarray, destination: np.ndarray, count: int) -> np.n
 
     ``source`` and ``destination`` are the codes of the ends of every edge. Nodes without edges are each alone.
     """
+    from ..compute import kernels  # numba takes a second to import, and not every page is opened
+
     if not kernels.COMPILED and len(source) > _WITHOUT_COMPILER:
         return None
     found, size = np.arange(count), count
@@ -41,6 +41,8 @@ def _merged(
 
 
 def _moved(near: np.ndarray, far: np.ndarray, weight: np.ndarray, size: int) -> np.ndarray:
+    from ..compute import kernels
+
     ptr = np.concatenate([[0], np.cumsum(np.bincount(near, minlength=size))]).astype(np.int64)
     strength = np.bincount(near, weights=weight, minlength=size)
     community, gain = np.arange(size), np.zeros(size)

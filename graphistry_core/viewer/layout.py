@@ -1,4 +1,4 @@
-"""Where nodes are drawn before anything moves: a seed layout, quick enough to wait for. numpy only.
+"""Where nodes are drawn before anything moves: a seed layout, quick enough to wait for. May import the kernels.
 
 Components are laid out by forces (ForceAtlas2's: ends of an edge attract, all nodes repel by degree) and packed beside
 each other, single nodes in rows below. Repulsion goes through a grid and an FFT (particle-mesh), so a round costs the
@@ -6,6 +6,8 @@ same for any shape of graph: about O(nodes + edges + cells log cells). Same inpu
 """
 
 from __future__ import annotations
+
+from functools import cache
 
 import numpy as np
 
@@ -17,7 +19,7 @@ _STARS_BELOW = 4  # components of fewer nodes are drawn as stars; forces would o
 _SAMPLE = 400_000  # edges that pull; more of them hardly change the picture
 
 
-def seed(source: np.ndarray, destination: np.ndarray, count: int, *, lin_log: bool = False) -> np.ndarray:
+def seed(source: np.ndarray, destination: np.ndarray, count: int) -> np.ndarray:
     """Return positions, float32 of shape (count, 2), in a box around (0, 0) whose longer side is about 2.
 
     ``source`` and ``destination`` are the int32 codes of the ends of every edge, in 0 … count - 1.
@@ -35,7 +37,7 @@ def seed(source: np.ndarray, destination: np.ndarray, count: int, *, lin_log: bo
         nodes = order[first[which] : first[which + 1]]
         edges = inside[edge_first[which] : edge_first[which + 1]]
         near, far = np.searchsorted(nodes, source[edges]), np.searchsorted(nodes, destination[edges])
-        laid = _connected(near, far, len(nodes), lin_log)
+        laid = _connected(near, far, len(nodes))
         position[nodes], radius[which] = laid, max(np.hypot(*laid.T).max(), 1.0)
     _stars(position, radius, label, members, source, destination)
     position += _packed(radius, members)[label]
@@ -57,7 +59,7 @@ def components(source: np.ndarray, destination: np.ndarray, count: int) -> np.nd
         label = updated
 
 
-def _connected(source: np.ndarray, destination: np.ndarray, count: int, lin_log: bool) -> np.ndarray:
+def _connected(source: np.ndarray, destination: np.ndarray, count: int) -> np.ndarray:
     """Return positions around (0, 0) for the nodes of one component; one unit is about the room a node takes."""
     rng = np.random.default_rng(_SEED)
     degree = np.bincount(source, minlength=count) + np.bincount(destination, minlength=count)
@@ -65,7 +67,7 @@ def _connected(source: np.ndarray, destination: np.ndarray, count: int, lin_log:
         kept = np.sort(rng.choice(len(source), _SAMPLE, replace=False))
         source, destination = source[kept], destination[kept]
     position = _smooth(source, destination, degree, count, rng) * np.sqrt(count)
-    return _forces(position, source, destination, (degree + 1.0) ** _HUBS, lin_log)
+    return _forces(position, source, destination, (degree + 1.0) ** _HUBS)
 
 
 def _smooth(
@@ -90,19 +92,18 @@ def _smooth(
     return np.sign(ranked) * np.sqrt(np.abs(ranked)) + rng.normal(scale=0.02, size=(count, 2))
 
 
-def _forces(
-    position: np.ndarray, source: np.ndarray, destination: np.ndarray, mass: np.ndarray, lin_log: bool
-) -> np.ndarray:
+def _forces(position: np.ndarray, source: np.ndarray, destination: np.ndarray, mass: np.ndarray) -> np.ndarray:
+    from ..compute import kernels  # numba takes a second to import, and not every page is opened
+
     count = len(mass)
     rounds = _ROUNDS if count + len(source) < 300_000 else _ROUNDS // 3
     speed, last = 1.0, np.zeros_like(position)
     for turn in range(rounds):
-        force = _repulsion(position, mass, 64 if turn < rounds // 2 else 192)
-        along = position[destination] - position[source]
-        if lin_log:
-            length = np.hypot(*along.T) + 1e-9
-            along = along * (np.log1p(length) / length)[:, None]
-        force += _summed(source, along, count) - _summed(destination, along, count)
+        force = _repulsion(position, mass, 64 if turn < rounds * 2 // 3 else 128)
+        if kernels.COMPILED:
+            kernels.pull(source, destination, position, force)
+        else:
+            force += _pulled(source, destination, position)
         force -= position * (_GRAVITY * mass)[:, None]
         swing, kept = np.hypot(*(force - last).T), np.hypot(*(force + last).T) / 2
         speed = min(0.3 * (mass @ kept) / max(mass @ swing, 1e-9), speed * 1.5)
@@ -114,6 +115,14 @@ def _forces(
         last = force
     centred: np.ndarray = position - np.average(position, axis=0, weights=mass)
     return centred
+
+
+def _pulled(source: np.ndarray, destination: np.ndarray, position: np.ndarray) -> np.ndarray:
+    """Return what ``kernels.pull`` adds, where nothing compiles it."""
+    along = position[destination] - position[source]
+    count = len(position)
+    pulled: np.ndarray = _summed(source, along, count) - _summed(destination, along, count)
+    return pulled
 
 
 def _repulsion(position: np.ndarray, mass: np.ndarray, cells: int) -> np.ndarray:
@@ -139,15 +148,21 @@ def _repulsion(position: np.ndarray, mass: np.ndarray, cells: int) -> np.ndarray
         density += np.bincount(slot, weights=weight * mass, minlength=cells * cells)
     wide = 2 * cells
     spectrum = np.fft.rfft2(density.reshape(cells, cells), (wide, wide))
-    offset = np.fft.fftfreq(wide, 1 / wide)
-    square = offset[:, None] ** 2 + offset[None, :] ** 2
-    square[0, 0] = 1
     push = np.empty_like(position)
-    for axis, distance in enumerate((offset[:, None] / square, offset[None, :] / square)):
-        field = np.fft.irfft2(spectrum * np.fft.rfft2(distance), (wide, wide))[:cells, :cells].ravel()
+    for axis, distance in enumerate(_distances(wide)):
+        field = np.fft.irfft2(spectrum * distance, (wide, wide))[:cells, :cells].ravel()
         push[:, axis] = sum(field[slot] * weight for slot, (_, _, weight) in zip(slots, weights, strict=True))
     push *= (mass / size)[:, None]
     return push
+
+
+@cache
+def _distances(wide: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the spectra of direction by distance, along both axes of a grid."""
+    offset = np.fft.fftfreq(wide, 1 / wide)
+    square = offset[:, None] ** 2 + offset[None, :] ** 2
+    square[0, 0] = 1
+    return np.fft.rfft2(offset[:, None] / square), np.fft.rfft2(offset[None, :] / square)
 
 
 def _summed(at: np.ndarray, values: np.ndarray, count: int) -> np.ndarray:

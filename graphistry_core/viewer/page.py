@@ -60,8 +60,11 @@ def _names() -> frozenset[str]:
     return frozenset(folder + name for folder, name in found if name.rpartition(".")[2] in _TYPES)
 
 
-def served(dataset_id: str, session_id: str, title: str) -> Served:
-    """Return the page of a dataset on a server; it loads what it needs from there, and from nowhere else."""
+def served(dataset_id: str, session_id: str, title: str, summary: str) -> Served:
+    """Return the page of a dataset on a server; it loads what it needs from there, and from nowhere else.
+
+    ``summary`` is for those who see no more of it: search, previews, browsers without JavaScript.
+    """
     nonce = secrets.token_urlsafe(16)
     imports = {name: STATIC_PATH + file for name, file in _MODULES.items()}
     boot = {"data": f"{DATA_PATH}{dataset_id}/", "session": session_id, "font": STATIC_PATH + "vendor/icons.woff2"}
@@ -75,7 +78,7 @@ def served(dataset_id: str, session_id: str, title: str) -> Served:
         f"default-src 'none'; script-src 'self' 'nonce-{nonce}'; style-src 'self' 'unsafe-inline'; "
         "font-src 'self' data:; img-src 'self' data: blob:; connect-src 'self'; base-uri 'none'; form-action 'none'"
     )
-    return Served(_page(title, head, scripts), policy)
+    return Served(_page(title, head, scripts, summary), policy)
 
 
 def contained(scene: Scene, query: str = "") -> bytes:
@@ -141,8 +144,9 @@ def _parts_within(scene: Scene, limit: int) -> tuple[Scene, Mapping[str, bytes |
     return scene, parts
 
 
-def _page(title: str, head: str, scripts: str) -> bytes:
+def _page(title: str, head: str, scripts: str, summary: str = "") -> bytes:
     page = _text("page.html").replace("<!--title-->", escape(title)).replace("<!--head-->", head)
+    page = page.replace("<!--summary-->", escape(summary))
     return page.replace("<!--scripts-->", scripts).encode("utf-8", "replace")
 
 

@@ -12,7 +12,8 @@ const { count, flag, number } = data;
 const report = (window.graphistry = { nodes: 0, edges: 0, shownNodes: 0, shownEdges: 0, ready: false, renderer: null, selected: null, error: null, labels: true, frames: 0 });
 const HONOURED = new Set(("dataset type viztoken usertag splashAfter single_use session bg pageTitle info menu showActions showArrows showHistograms showInspector " +
   "labelBackground labelColor labelOpacity shortenLabels showLabels showLabelOnHover showLabelPropertiesOnHover pointsOfInterestMax showPointsOfInterest showPointsOfInterestLabel " +
-  "edgeCurvature edgeOpacity pointOpacity pointSize pointStrokeWidth neighborhoodHighlight collections showCollections collectionsGlobalNodeColor collectionsGlobalEdgeColor play gravity scalingRatio linLog lockedX lockedY lockedR renderer").split(" "));
+  "edgeCurvature edgeOpacity pointOpacity pointSize pointStrokeWidth neighborhoodHighlight collections showCollections collectionsGlobalNodeColor collectionsGlobalEdgeColor play gravity scalingRatio lockedX lockedY lockedR renderer").split(" "));
+const GPU_ONLY = new Set(["gravity", "scalingRatio"]);
 let setup, view, renderer, table, nodeColumns = [], edgeColumns = [], filters = { nodes: [], edges: [] }, options, neighbours, hiddenNodes = new Set(), hiddenEdges = new Set(), hiddenSets = new Set(), collections = [];
 const PALETTE = ["#e15759", "#4e79a7", "#59a14f", "#f28e2b", "#9c6ade", "#76b7b2"];
 
@@ -345,7 +346,7 @@ const actions = {
   l: () => { options.labels = !options.labels; pressed("labels", options.labels); report.labels = options.labels; renderer.redraw(); },
   t: () => { $("table").hidden = !$("table").hidden; pressed("rows", !$("table").hidden); table?.draw(); if (!$("table").hidden) $("table").querySelector("button")?.focus(); },
   p: () => play(!renderer.playing), d: () => { theme(document.documentElement.dataset.theme !== "dark"); renderer.redraw(); }, s: picture, "?": panels.keys,
-  i: () => panels.sent(setup, [...data.params.keys()].filter((name) => !HONOURED.has(name))), n: () => step(1), N: () => step(-1), Escape: () => { $("found").hidden = true; nothing(); },
+  i: () => panels.sent(setup, [...data.params.keys()].filter((name) => !HONOURED.has(name) || (renderer.kind === "canvas" && GPU_ONLY.has(name)))), n: () => step(1), N: () => step(-1), Escape: () => { $("found").hidden = true; nothing(); },
   h: () => { const off = !$("left").hidden; $("left").hidden = $("right").hidden = off; },
   ArrowLeft: () => renderer.pan(60, 0), ArrowRight: () => renderer.pan(-60, 0), ArrowUp: () => renderer.pan(0, 60), ArrowDown: () => renderer.pan(0, -60),
 };

@@ -36,7 +36,7 @@ export function create(holder, view, hooks) {
     self.drawnEdges = Math.ceil(shown / step);
     if (shown / step <= STROKES) strokes(step); else density(step);
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
-    nodes();
+    nodes(moving);
   }
 
   function edgeColor(e, s) {
@@ -77,24 +77,28 @@ export function create(holder, view, hooks) {
   function density(step) {
     const w = canvas.width, h = canvas.height;
     if (ink.length !== 4 * w * h) ink = new Float32Array(4 * w * h); else ink.fill(0);
-    const { source, destination, positions, edgeOn, chosen } = view;
+    const { source, destination, positions, edgeOn, chosen, edgeColors } = view, tints = edgeColors || view.colors;
     const px = new Float32Array(view.sizes.length), py = new Float32Array(view.sizes.length);
     for (let i = 0; i < px.length; i++) { px[i] = sx(positions[2 * i]) * ratio; py[i] = sy(positions[2 * i + 1]) * ratio; }
     for (let e = 0, seen = 0; e < source.length; e++) {
       if (!edgeOn[e] || seen++ % step) continue;
       const s = source[e], d = destination[e];
-      let x1 = px[s], y1 = py[s], dx = px[d] - x1, dy = py[d] - y1, from = 0, to = 1;
-      for (const [p, q] of [[-dx, x1], [dx, w - 1 - x1], [-dy, y1], [dy, h - 1 - y1]]) { // cut to the canvas
-        if (p < 0) from = Math.max(from, q / p); else if (p > 0) to = Math.min(to, q / p); else if (q < 0) to = -1;
+      let x1 = px[s], y1 = py[s], dx = px[d] - x1, dy = py[d] - y1;
+      if (Math.min(x1, x1 + dx, y1, y1 + dy) < 0 || Math.max(x1, x1 + dx) > w - 1 || Math.max(y1, y1 + dy) > h - 1) { // cut to the canvas
+        let from = 0, to = 1;
+        for (let side = 0; side < 4; side++) {
+          const p = side === 0 ? -dx : side === 1 ? dx : side === 2 ? -dy : dy, q = side === 0 ? x1 : side === 1 ? w - 1 - x1 : side === 2 ? y1 : h - 1 - y1;
+          if (p < 0) from = Math.max(from, q / p); else if (p > 0) to = Math.min(to, q / p); else if (q < 0) to = -1;
+        }
+        if (from > to) continue;
+        x1 += from * dx; y1 += from * dy; dx *= to - from; dy *= to - from;
       }
-      if (from > to) continue;
-      x1 += from * dx; y1 += from * dy; dx *= to - from; dy *= to - from;
       const steps = Math.max(1, Math.ceil(Math.max(Math.abs(dx), Math.abs(dy))));
       const weight = (chosen < 0 ? 1 : s === chosen || d === chosen ? 20 : 0.3) * (view.edgeAlpha ? view.edgeAlpha[e] : 1);
-      const [r, g, b] = edgeColor(e, s), ix = dx / steps, iy = dy / steps;
+      const tint = edgeColors ? 3 * e : 3 * s, r = tints[tint] * weight, g = tints[tint + 1] * weight, b = tints[tint + 2] * weight, ix = dx / steps, iy = dy / steps;
       for (let t = 0; t <= steps; t++) {
         const at = 4 * ((y1 | 0) * w + (x1 | 0));
-        ink[at] += r * weight; ink[at + 1] += g * weight; ink[at + 2] += b * weight; ink[at + 3] += weight;
+        ink[at] += r; ink[at + 1] += g; ink[at + 2] += b; ink[at + 3] += weight;
         x1 += ix; y1 += iy;
       }
     }
@@ -109,10 +113,11 @@ export function create(holder, view, hooks) {
     context.putImageData(image, 0, 0);
   }
 
-  function nodes() {
+  function nodes(moving) {
     const { colors, nodeOn, chosen, near } = view, many = view.nodeCount > 50000;
     let last = "";
-    for (const i of view.order) {
+    for (let at = moving ? Math.max(0, view.order.length - 20000) : 0; at < view.order.length; at++) { // the largest come last
+      const i = view.order[at];
       if (!nodeOn[i]) continue;
       const [x, y] = self.place(i), r = self.radius(i);
       if (x < -r || y < -r || x > width + r || y > height + r) continue;

@@ -1,6 +1,6 @@
 // The picture on a GPU: cosmos.gl draws, and simulates from the server's seed layout. Same interface as canvas.js.
 import { Graph } from "cosmos";
-import { number, flag } from "data";
+import { number } from "data";
 
 const SPACE = 8192;
 
@@ -13,7 +13,7 @@ export async function create(holder, view, hooks) {
     backgroundColor: view.background, linkOpacity: Math.min(1, 0.5 * view.edgeOpacity), pointOpacity: view.pointOpacity, scalePointsOnZoom: true,
     curvedLinks: view.curvature > 0, linkDefaultArrows: view.arrows, renderHoveredPointRing: true, enableDrag: true,
     simulationGravity: 0.1 * number("gravity", 1), simulationRepulsion: 0.6 * number("scalingRatio", 1), simulationDecay: 4000,
-    simulationLinkSpring: flag("linLog", false) ? 1.6 : 1, simulationFriction: 0.85, randomSeed: 1,
+    simulationFriction: 0.85, randomSeed: 1,
     onSimulationTick: () => { pull(); hooks.moved(); },
     onSimulationEnd: () => { self.playing = false; pull(); hooks.moved(); hooks.played(); },
     onZoom: () => hooks.moved(),
