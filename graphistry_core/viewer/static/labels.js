@@ -1,6 +1,6 @@
 // Labels, icons and badges over the picture: the most important first, none over another.
 const FONT = '12px system-ui, "DejaVu Sans", sans-serif';
-const KNOWN = 16; // so many of the largest are named even where that covers smaller ones
+const KNOWN = 6; // so many of the largest are named even where that covers smaller ones
 const GLYPHS = new Map();
 const WHERE = { TopRight: [1, -1], TopLeft: [-1, -1], BottomRight: [1, 1], BottomLeft: [-1, 1], Top: [0, -1], Bottom: [0, 1], Left: [-1, 0], Right: [1, 0], Cover: [0, 0] };
 
@@ -59,7 +59,7 @@ export function paint(context, width, height, renderer, view, options, glyphs) {
     const wide = context.measureText(text).width, r = renderer.radius(i);
     for (const [x, y] of [[at[0] + r + 4, at[1]], [at[0] - r - 4 - wide, at[1]], [at[0] - wide / 2, at[1] - r - 9], [at[0] - wide / 2, at[1] + r + 9]]) {
       if (x < 2 || x + wide > width - 2 || y < 8 || y > height - 8) continue;
-      if (k >= KNOWN && under(x - 1, y - 6, x + wide + 1, y + 6, i)) continue;
+      if ((k < 0 ? i !== view.chosen : k >= KNOWN) && under(x - 1, y - 6, x + wide + 1, y + 6, i)) continue;
       const take = free(x - 3, y - 8, x + wide + 3, y + 8);
       if (!take) continue;
       take();
