@@ -43,7 +43,7 @@ def auth_of(http: HttpRequest) -> Auth:
     cookies = cookies_of(http)
     if not cookies.get(SESSION):
         return Auth()
-    if http.method not in _SAFE and not _same(http.headers.get(CSRF_HEADER, ""), cookies.get(CSRF, "")):
+    if http.method not in _SAFE and not same(http.headers.get(CSRF_HEADER, ""), cookies.get(CSRF, "")):
         raise AccessDenied(
             "CSRF Failed: a request with a session cookie needs the value of the cookie 'csrftoken' in the header "
             "X-CSRFToken."
@@ -51,7 +51,8 @@ def auth_of(http: HttpRequest) -> Auth:
     return Auth("bearer", token=cookies[SESSION])
 
 
-def _same(given: str, wanted: str) -> bool:
+def same(given: str, wanted: str) -> bool:
+    """Compare a token with the one that is wanted; an empty one is never right."""
     return bool(wanted) and hmac.compare_digest(given.encode(), wanted.encode())
 
 
@@ -63,13 +64,13 @@ def is_page(path: str) -> bool:
 def respond(http: HttpRequest, hub: Hub) -> HttpResponse:
     """Answer the login and logout pages."""
     if http.path.rstrip("/") + "/" == LOGOUT_PATH:
-        return _redirect(LOGIN_PATH, _cookie(SESSION, "", "HttpOnly; Max-Age=0"))
+        return redirect(LOGIN_PATH, _cookie(SESSION, "", "HttpOnly; Max-Age=0"))
     return _log_in(http, hub) if http.method == "POST" else _form(http)
 
 
 def _log_in(http: HttpRequest, hub: Hub) -> HttpResponse:
     form = {name: values[-1] for name, values in parse_qs(http.read().decode("utf-8", "replace")).items()}
-    if not _same(form.get("csrfmiddlewaretoken", ""), cookies_of(http).get(CSRF, "")):
+    if not same(form.get("csrfmiddlewaretoken", ""), cookies_of(http).get(CSRF, "")):
         return _form(http, "This form was not opened in this browser: try again.", 403)
     try:
         token = hub.login(wire.Login(form.get("username", ""), form.get("password", ""))).token
@@ -78,7 +79,7 @@ def _log_in(http: HttpRequest, hub: Hub) -> HttpResponse:
     target = form.get("next") or "/"
     if not target.startswith("/") or target.startswith(("//", "/\\")):
         target = "/"  # to nobody else's site
-    return _redirect(target, _cookie(SESSION, token, "HttpOnly"))
+    return redirect(target, _cookie(SESSION, token, "HttpOnly"))
 
 
 def _form(http: HttpRequest, problem: str = "", status: int = 200) -> HttpResponse:
@@ -93,8 +94,9 @@ def _form(http: HttpRequest, problem: str = "", status: int = 200) -> HttpRespon
     return HttpResponse(status, pages.document("Log in", body), _HTML, {"Set-Cookie": _cookie(CSRF, csrf, "")})
 
 
-def _redirect(target: str, cookie: str) -> HttpResponse:
-    return HttpResponse(302, b"", _HTML, {"Location": target, "Set-Cookie": cookie})
+def redirect(target: str, cookie: str = "") -> HttpResponse:
+    """Send a browser to another path of this server, with a cookie for it if given."""
+    return HttpResponse(302, b"", _HTML, {"Location": target} | ({"Set-Cookie": cookie} if cookie else {}))
 
 
 def _cookie(name: str, value: str, attributes: str) -> str:

@@ -10,8 +10,10 @@ import contextlib
 import logging
 import uuid
 from dataclasses import replace
+from urllib.parse import urlencode
 
 from . import browser, wire
+from .dashboard import Dashboard, is_dashboard
 from .dev import Dev, Visit
 from .dev.control import Control, is_control
 from .errors import GraphistryError, MethodNotAllowed, NotAuthenticated, NotFound, NotImplementedHere, ServerError
@@ -35,6 +37,7 @@ class Gateway:
         self.hub = hub
         self.dev = dev
         self._control = None if dev is None else Control(dev)
+        self._dashboard = None if dev is None else Dashboard(dev, self.handle)
 
     def handle(self, http: HttpRequest) -> HttpResponse:
         """Answer one request: the operation's answer, a page, or a JSON error."""
@@ -42,6 +45,8 @@ class Gateway:
         try:
             if self._control is not None and is_control(http.path):
                 return self._control.answer(http)
+            if self._dashboard is not None and is_dashboard(http.path):
+                return self._dashboard.answer(http)
             answer = self._answer(visit)
         except GraphistryError as e:
             visit.error, answer = e, error_response(e)
@@ -109,7 +114,9 @@ class Gateway:
             title, status = "Dataset not found", 404
         except NotAuthenticated as e:
             sentence, title, status = e.message, "Not logged in", 401
-        return HttpResponse(status, pages.render_error(title, sentence), _HTML)
+        back = urlencode({"next": f"{http.path}?{urlencode(dict(http.query))}"})
+        login = None if visit.user else (f"{browser.LOGIN_PATH}?{back}", "Log in")
+        return HttpResponse(status, pages.render_error(title, sentence, login), _HTML)
 
     def _viewer_data(self, http: HttpRequest) -> HttpResponse:
         dataset_id, _, name = http.path.removeprefix(DATA_PATH).partition("/")

@@ -26,6 +26,7 @@ LAYERS = [
     ["hub"],
     ["dev"],
     ["transports", "browser"],
+    ["dashboard"],
     ["gateway"],
     ["client_session", "diagnosis"],
     ["arrow_uploader", "authentication"],

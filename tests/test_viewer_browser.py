@@ -4,27 +4,15 @@ from __future__ import annotations
 
 import csv
 import io
-import os
-import shutil
-import time
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from real_browser import Page, chromium, in_a_browser, serious, server, viewer  # noqa: F401
 
 import graphistry_core
-from graphistry_devserver import DevServer
 
-_WANTED = bool(os.environ.get("GRAPHISTRY_CORE_BROWSER_TESTS"))  # set where they must not be skipped
-sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed") if not _WANTED else None
-if _WANTED:
-    from playwright import sync_api
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-pytestmark = [
-    pytest.mark.xdist_group("browser"),
-    pytest.mark.skipif(CHROMIUM is None and not _WANTED, reason="no chromium on this machine"),
-]
+pytestmark = in_a_browser
 
 PEOPLE = pd.DataFrame(
     {
@@ -40,66 +28,6 @@ CALLS = pd.DataFrame(
         "minutes": [1.5, 20.0, 3.25, 8.0, 12.0, 2.0],
     }
 )
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def server():
-    with DevServer() as running:
-        yield running
-
-
-class Page:
-    """A page under watch: console errors and requests to anywhere but where it came from fail the test."""
-
-    def __init__(self, page, allowed: str) -> None:
-        self.page, self.problems, self.allowed_errors = page, [], ()
-        page.on("console", self._console)
-        page.on("pageerror", lambda error: self.problems.append(f"error: {error}"))
-        page.on("request", lambda request: self._request(request, allowed))
-
-    def _console(self, message) -> None:
-        if message.type == "error" and not any(text in message.text for text in self.allowed_errors):
-            self.problems.append(f"console: {message.text}")
-
-    def _request(self, request, allowed: str) -> None:
-        if not request.url.startswith((allowed, "data:", "blob:")):
-            self.problems.append(f"request: {request.url}")
-
-    def open(self, url: str, until: str = "graphistry.ready || graphistry.error") -> Page:
-        self.page.goto(url)
-        self.wait(f"window.graphistry && ({until})")
-        return self
-
-    def wait(self, expression: str, frame=None) -> None:
-        # Not wait_for_function: that evaluates text inside the page, which its Content-Security-Policy forbids.
-        end = time.monotonic() + 30
-        while not (frame or self.page).evaluate(expression):
-            assert time.monotonic() < end, (expression, self.state(frame), self.problems)
-            time.sleep(0.02)
-
-    def state(self, frame=None) -> dict:
-        return (frame or self.page).evaluate("({...window.graphistry})")
-
-    def text(self, selector: str) -> str:
-        return self.page.locator(selector).inner_text()
-
-
-@pytest.fixture
-def viewer(chromium, server):
-    context = chromium.new_context(viewport={"width": 1200, "height": 760}, reduced_motion="reduce")
-    context.set_default_timeout(10_000)
-    opened = Page(context.new_page(), server.url)
-    yield opened
-    context.close()
-    assert opened.problems == []
 
 
 def _client(server):
@@ -302,6 +230,12 @@ def test_each_error_says_what_to_do(viewer, server):
     private = client.edges(CALLS, "from", "to").plot(render=False)
     viewer.page.goto(private)
     assert "private" in viewer.text("main")
+    viewer.page.get_by_role("link", name="Log in").click()
+    viewer.page.get_by_label("User name").fill(server.register_kwargs["username"])
+    viewer.page.get_by_label("Password").fill(server.register_kwargs["password"])
+    viewer.page.get_by_role("button", name="Log in").click()
+    viewer.wait("window.graphistry && graphistry.ready")
+    assert _shown(viewer) == (5, 6)
 
 
 def test_a_dataset_that_goes_while_its_page_loads(viewer, server):
@@ -370,20 +304,11 @@ def test_a_file_and_a_frame_need_no_server(chromium, tmp_path):
 
 
 def test_axe_finds_nothing_serious(viewer, server):
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright") if not _WANTED else None
-    if axe is None:
-        from axe_playwright_python import sync_playwright as axe
     viewer.open(_graph(server).plot(render=False))
     for key in ("n", "t", "d"):
         viewer.page.keyboard.press(key)
         viewer.page.locator("#stage").focus()
-        found = axe.Axe().run(viewer.page).response["violations"]
-        bad = [
-            (one["id"], [node["html"][:120] for node in one["nodes"]])
-            for one in found
-            if one["impact"] in ("serious", "critical")
-        ]
-        assert bad == []
+        assert serious(viewer.page) == []
 
 
 def test_collections_are_listed_and_can_be_switched_off(viewer, server):

@@ -14,9 +14,10 @@ th { font-weight: 600 } td { font-family: ui-monospace, monospace; font-size: .9
 """
 
 
-def render_error(title: str, sentence: str) -> bytes:
-    """Return a page that says one thing."""
-    return document(title, f"<h1>{escape(title)}</h1><p>{escape(sentence)}</p>")
+def render_error(title: str, sentence: str, link: tuple[str, str] | None = None) -> bytes:
+    """Return a page that says one thing; ``link`` is where to go on, and what that is called."""
+    onward = "" if link is None else f'<p><a href="{escape(link[0])}">{escape(link[1])}</a></p>'
+    return document(title, f"<h1>{escape(title)}</h1><p>{escape(sentence)}</p>{onward}")
 
 
 def document(title: str, body: str) -> bytes:
