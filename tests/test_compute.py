@@ -419,6 +419,9 @@ def test_chain(drawn, steps, strict):
                  for kind, options in steps]  # fmt: skip
     theirs = outcome(lambda: made(graphistry, *drawn).gfql(pattern(graphistry, steps), strict=strict))
     walks = any(kind != "n" for kind, _ in steps)  # its rows come as its steps do; ours as in the tables
+    far = any(kind == "e_undirected" and (o.get("hops", 1) != 1 or o.get("to_fixed_point")) for kind, o in steps)
+    if far and theirs == ("error", "KeyError") and ("id" if drawn[1] is None else drawn[2][2]) in drawn[0]:
+        return  # it mixes up an id column and an edge column of that name
     for patterned in (pattern(graphistry_core, steps), pattern(graphistry, steps)):
         ours = outcome(lambda p=patterned: made(graphistry_core, *drawn).gfql(p, strict=strict))
         same(ours, theirs, ordered=not walks)

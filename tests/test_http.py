@@ -219,7 +219,7 @@ class TestBodies:
 
     def test_unknown_routes_and_methods(self, api):
         api.refused(404, "GET", "/api/v3/nothing", "no route")
-        api.refused(404, "GET", "/", "no route")
+        api.refused(404, "GET", "/nothing", "no route")
         api.refused(501, "POST", "/api/v2/o/lab/run/python/x", "not implemented")
         api.refused(405, "DELETE", "/api-token-auth/", "use POST")
 
