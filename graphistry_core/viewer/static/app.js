@@ -172,8 +172,8 @@ function whatDraws() {
 
 const hooks = {
   moved: () => { if (renderer) { report.frames++; report.firstPicture ??= Math.round(performance.now()); labels.draw($("overlay"), renderer, view, labelOptions(), glyphs); notice(); } },
-  hover: (i, x, y) => hover(i, x, y),
-  click: (i) => (i < 0 ? nothing() : choose(i)),
+  hover: (i, x, y) => hover(view.nodeOn[i] ? i : -1, x, y), // a GPU still finds what a filter hides
+  click: (i) => (view.nodeOn[i] ? choose(i) : nothing()),
   played: () => pressed("play", false),
   lost: () => useCanvas("The GPU was lost: the picture goes on without it."),
 };

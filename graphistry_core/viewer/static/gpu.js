@@ -3,20 +3,23 @@ import { Graph } from "cosmos";
 import { number } from "data";
 
 const SPACE = 8192;
+const LENGTH = 10; // what the simulation wants edges to be long, in its space: the seed layout starts out at that scale
 
 export async function create(holder, view, hooks) {
   const box = holder.appendChild(document.createElement("div"));
   const self = { kind: "gpu", playing: false, drawnEdges: view.edgeCount };
-  const middle = SPACE / 2, spread = extent(view.positions), factor = (SPACE * 0.4) / spread.half;
+  const middle = SPACE / 2, spread = extent(view.positions);
+  const factor = Math.min((SPACE * 0.3) / spread.half, LENGTH * 1.5 / (usual(view) || spread.half / 50));
+  let ticks = 0, own = false; // whether a person has moved the view
   const graph = new Graph(box, {
     enableSimulation: true, spaceSize: SPACE, fitViewOnInit: false, rescalePositions: false, attribution: "",
-    backgroundColor: view.background, linkOpacity: Math.min(1, 0.5 * view.edgeOpacity), pointOpacity: view.pointOpacity, scalePointsOnZoom: true,
+    backgroundColor: view.background, linkOpacity: Math.min(1, 0.5 * view.edgeOpacity), pointOpacity: view.pointOpacity, scalePointsOnZoom: false, linkVisibilityMinTransparency: 1,
     curvedLinks: view.curvature > 0, linkDefaultArrows: view.arrows, renderHoveredPointRing: true, enableDrag: true,
-    simulationGravity: 0.1 * number("gravity", 1), simulationRepulsion: 0.6 * number("scalingRatio", 1), simulationDecay: 4000,
+    simulationGravity: 0.1 * number("gravity", 1), simulationRepulsion: 1.2 * number("scalingRatio", 1), simulationDecay: 4000, simulationLinkDistance: LENGTH,
     simulationFriction: 0.85, randomSeed: 1,
-    onSimulationTick: () => { pull(); hooks.moved(); },
+    onSimulationTick: () => { pull(); if (!own && ++ticks % 20 === 0) graph.fitView(0, 0.1, true); hooks.moved(); },
     onSimulationEnd: () => { self.playing = false; pull(); hooks.moved(); hooks.played(); },
-    onZoom: () => hooks.moved(),
+    onZoom: (_, driven) => { own ||= driven; hooks.moved(); },
     onClick: (i) => hooks.click(i ?? -1),
     onMouseMove: (i, _, e) => { const at = box.getBoundingClientRect(); hooks.hover(i ?? -1, e.clientX - at.left, e.clientY - at.top); },
   });
@@ -66,17 +69,31 @@ export async function create(holder, view, hooks) {
   graph.setPointPositions(first);
   graph.setPointSizes(Float32Array.from(view.sizes, (s) => 2 * s * view.scale));
   self.place = (i) => graph.spaceToScreenPosition([toSpace(view.positions[2 * i], 0), toSpace(view.positions[2 * i + 1], 1)]);
-  self.radius = (i) => graph.getPointRadiusByIndex(i) ?? view.sizes[i];
+  self.radius = (i) => view.sizes[i] * view.scale;
   self.pick = () => -1; // cosmos tells through onClick and onMouseMove
-  self.fit = () => graph.fitView(0, 0.1);
-  self.zoom = (by) => graph.zoom(graph.getZoomLevel() * by, 100);
-  self.pan = () => {};
+  self.fit = () => { own = false; graph.fitView(0, 0.1, true); };
+  self.zoom = (by) => { own = true; return graph.zoom(graph.getZoomLevel() * by, 100, true); };
+  self.pan = (dx, dy) => { // cosmos moves by pointer alone; this is the d3-zoom that it does so with
+    own = true;
+    const { behavior, eventTransform } = graph.zoomInstance;
+    graph.canvasD3Selection.call(behavior.translateBy, dx / eventTransform.k, dy / eventTransform.k);
+    graph.render();
+  };
   self.goTo = (i) => graph.zoomToPointByIndex(i, 300, Math.max(graph.getZoomLevel(), 1), false);
-  self.play = (on) => { self.playing = on; if (on) graph.start(1); else graph.pause(); };
+  self.play = (on) => { self.playing = on; if (on) graph.start(1); else { graph.pause(); pull(); hooks.moved(); } };
   self.destroy = () => { graph.destroy(); box.remove(); };
   self.redraw();
   self.fit();
   return self;
+}
+
+function usual({ source, destination, positions }) { // the median length of some edges
+  const lengths = [];
+  for (let e = 0; e < source.length; e += Math.ceil(source.length / 1000)) {
+    const s = 2 * source[e], d = 2 * destination[e], long = Math.hypot(positions[s] - positions[d], positions[s + 1] - positions[d + 1]);
+    if (long) lengths.push(long);
+  }
+  return lengths.sort((a, b) => a - b)[lengths.length >> 1];
 }
 
 function extent(positions) {
