@@ -1,4 +1,4 @@
-"""The console script ``graphistry-core``: run, serve, demo, exec, doctor.
+"""The console script ``graphistry-core``: run, serve, demo, exec, export, import, doctor.
 
 Imports click at the top and everything else inside the commands: ``--help`` and ``doctor`` need no pandas, and only
 ``serve`` and ``demo`` import the dev server. Results go to stdout, messages and task output to stderr.
@@ -10,14 +10,14 @@ import contextlib
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from . import __version__, serving
-from .console import failing, say, waiting
+from .console import failing, say, stdout_to_stderr, waiting
 from .errors import BadRequest
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def run(
             g = _graph_of_files(edges, source, destination, nodes, node)
         if out is not None and (out.is_dir() or not os.access(out.parent, os.W_OK)):
             raise BadRequest(f"--out {out} cannot be written: name a file in a folder that exists.")
-        with waiting(f"Running {task.name} …"), _stdout_to_stderr():
+        with waiting(f"Running {task.name} …"), stdout_to_stderr():
             result = run_encoded(task, g, format=format_, **options)
         if result.approximation:
             say(result.approximation)
@@ -127,20 +127,6 @@ def _graph_of_files(
     return g.nodes(node_table, node)
 
 
-@contextlib.contextmanager
-def _stdout_to_stderr() -> Iterator[None]:
-    """Keep stdout for the result: what the task's threads and child processes print goes to stderr."""
-    sys.stdout.flush()
-    saved = os.dup(1)
-    os.dup2(2, 1)
-    try:
-        yield
-    finally:
-        sys.stdout.flush()
-        os.dup2(saved, 1)
-        os.close(saved)
-
-
 def _write_result(body: bytes, content_type: str, out: Path | None) -> None:
     if content_type.startswith("application/json"):
         body = json.dumps(json.loads(body), indent=2, ensure_ascii=False).encode("utf-8", "backslashreplace")
@@ -158,6 +144,50 @@ def _write_result(body: bytes, content_type: str, out: Path | None) -> None:
 
 for _command in (serving.serve, serving.demo, serving.execute):
     main.add_command(_command)
+
+
+# --- export, import -------------------------------------------------------------------------------------------
+
+_data_dir = click.option(
+    "--data-dir",
+    envvar="GRAPHISTRY_CORE_DATA_DIR",
+    show_envvar=True,
+    required=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="The server's data directory.",
+)
+
+
+@main.command("export")
+@click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
+@_data_dir
+@click.option("--organization", metavar="NAME", help="Only what belongs to this organization.")
+def export(directory: Path, data_dir: Path, organization: str | None) -> None:
+    """Write a server's files, datasets, users and organizations to DIR, which must not be there yet, or be empty.
+
+    The server may be running. Passwords, personal keys and the signing key stay where they are.
+    """
+    from .hub import travel
+    from .hub.store import Store
+
+    with failing(), contextlib.closing(Store.existing(data_dir)) as store:
+        say(f"Exported {_in_words(travel.export_to(store, directory, organization))} to {directory}.")
+
+
+@main.command("import")
+@click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
+@_data_dir
+def import_(directory: Path, data_dir: Path) -> None:
+    """Take what was exported to DIR into a server's data, all of it or nothing. The server may be running."""
+    from .hub import travel
+    from .hub.store import Store
+
+    with failing(), contextlib.closing(Store(data_dir)) as store:
+        say(f"Imported {_in_words(travel.import_from(store, directory))} from {directory}.")
+
+
+def _in_words(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} {name}" for name, count in counts.items())
 
 
 # --- doctor ---------------------------------------------------------------------------------------------------

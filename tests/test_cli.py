@@ -287,5 +287,5 @@ def test_doctor_names_a_version_conflict_and_its_fix(monkeypatch):
 
 def test_version_and_help():
     assert b"graphistry-core, version" in cli("--version").stdout
-    for command in ("run", "serve", "demo", "exec", "doctor"):
+    for command in ("run", "serve", "demo", "exec", "export", "import", "doctor"):
         assert b"Usage" in cli(command, "--help").stdout

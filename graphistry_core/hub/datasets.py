@@ -44,7 +44,7 @@ class DatasetOperations(FileOperations):
             for which in ("edges", "nodes"):
                 table = made.tables[which]
                 if table is not None:
-                    _check_columns(table, which, wire.DatasetCreate(made.body).bindings(which))
+                    check_columns(table, which, wire.DatasetCreate(made.body).bindings(which))
             with self.store.transaction() as db:
                 self._require_tables(made)  # they cannot go away any more
                 for table in made.fresh:
@@ -72,7 +72,7 @@ class DatasetOperations(FileOperations):
         how = reading(request.file_type, request.options, request.content_encoding)
         table = self.store.add_table(request.body, request.file_type, how)
         try:
-            _check_columns(table, which, bindings)
+            check_columns(table, which, bindings)
         except BadRequest:
             self.store.drop_table(table.id)
             raise
@@ -262,7 +262,8 @@ class DatasetOperations(FileOperations):
         raise NotImplementedError
 
 
-def _check_columns(table: StoredTable, which: str, wire_bindings: Mapping[str, Any]) -> None:
+def check_columns(table: StoredTable, which: str, wire_bindings: Mapping[str, Any]) -> None:
+    """Raise BindingError when a dataset's nodes or edges lack a column that is bound."""
     names = {"node_encodings": wire_bindings} if which == "nodes" else {"edge_encodings": wire_bindings}
     bindings = from_wire(names.get("node_encodings", {}), names.get("edge_encodings", {}))
     check_bindings(list(table.dtypes), which, bindings)

@@ -21,7 +21,7 @@ from ..encodings import from_wire
 from ..errors import BadRequest, NotAuthenticated, NotFound
 from ..executors import GraphData, Limits, Task, TaskResult, get_executor
 from ..messages import Auth, HttpRequest
-from . import queries
+from . import queries, travel
 from .accounts import Accounts, Caller, Clock
 from .datasets import DatasetOperations
 from .directory import User
@@ -107,6 +107,14 @@ class Hub(DatasetOperations):
         self.accounts.reset()
         self.sso.reset()
         self.visits.clear()
+
+    def export_to(self, directory: str | os.PathLike[str], organization: str | None = None) -> dict[str, int]:
+        """Write everything, or what belongs to one organization, as a directory; see :func:`.travel.export_to`."""
+        return travel.export_to(self.store, directory, organization)
+
+    def import_from(self, directory: str | os.PathLike[str]) -> dict[str, int]:
+        """Take in all of a directory that was exported, or nothing; see :func:`.travel.import_from`."""
+        return travel.import_from(self.store, directory)
 
     def forget_graphs(self) -> None:
         """Drop the graphs that are kept open for tasks; they are opened again when needed."""

@@ -32,6 +32,7 @@ from .intake import MAX_UPLOAD_BYTES, read_upload
 if TYPE_CHECKING:
     import pyarrow as pa
 
+_DATABASE = "graphistry.db"
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS users (id INTEGER PRIMARY KEY AUTOINCREMENT, username TEXT NOT NULL UNIQUE);
 CREATE TABLE IF NOT EXISTS members (org TEXT NOT NULL, user_id INTEGER NOT NULL, PRIMARY KEY (org, user_id));
@@ -90,7 +91,7 @@ class Store:
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self.root = root
             self._lock_file = _lock(root)
-            self._db = _open_database(root / "graphistry.db", durable=not self.temporary)
+            self._db = _open_database(root / _DATABASE, durable=not self.temporary)
         except (OSError, sqlite3.Error) as e:
             raise ConfigError(f"The data directory {directory} cannot be used: {e}.") from e
         self._lock = threading.RLock()
@@ -100,6 +101,13 @@ class Store:
         )
         if self._lock_file is not None:
             self._sweep()
+
+    @classmethod
+    def existing(cls, directory: str | os.PathLike[str]) -> Store:
+        """Open a directory that a store has been in before; raise ConfigError for any other."""
+        if not (Path(directory) / _DATABASE).is_file():
+            raise ConfigError(f"{directory} is not the data directory of a server: there is no {_DATABASE} in it.")
+        return cls(directory)
 
     def close(self) -> None:
         """Close the database; a temporary directory is removed."""
@@ -160,6 +168,7 @@ class Store:
         """Return what is recorded now; hand it back with :meth:`release` when it is not needed any more."""
         with self._lock:
             records = sqlite3.connect(":memory:", check_same_thread=False)
+            records.row_factory = sqlite3.Row
             self._db.backup(records)
             snapshot = Snapshot(records, self._table_ids())
             self._kept.append(snapshot)
