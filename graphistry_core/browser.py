@@ -18,9 +18,11 @@ from .errors import AccessDenied, GraphistryError
 from .hub import Hub
 from .hub import page as pages
 from .messages import Auth, HttpRequest, HttpResponse
+from .wire.routes import CSRF_COOKIE as CSRF
+from .wire.routes import CSRF_HEADER
+from .wire.routes import SESSION_COOKIE as SESSION
 
 LOGIN_PATH, LOGOUT_PATH = "/accounts/login/", "/accounts/logout/"
-SESSION, CSRF, CSRF_HEADER = "sessionid", "csrftoken", "x-csrftoken"
 _SAFE = ("GET", "HEAD", "OPTIONS")
 _HTML = "text/html; charset=utf-8"
 

@@ -22,6 +22,7 @@ from .hub import page as pages
 from .messages import HttpRequest, HttpResponse
 from .viewer.page import DATA_PATH, STATIC_PATH, asset
 from .viewer.scene import PARTS
+from .wire.routes import not_allowed
 
 log = logging.getLogger("graphistry_core")
 _HTML = "text/html; charset=utf-8"
@@ -69,7 +70,7 @@ class Gateway:
         if given is not None:
             return given
         if page == "health":
-            return HttpResponse.of_json({"success": True, "status": "OK"})
+            return _health(http)
         if page == "viewer":
             return self._viewer(visit)
         if page == "viewer_file":
@@ -154,6 +155,12 @@ def _page(http: HttpRequest) -> str | None:
     return "login_page" if browser.is_page(http.path) else None
 
 
+def _health(http: HttpRequest) -> HttpResponse:
+    if http.method not in ("GET", "HEAD"):
+        raise not_allowed(http.method, http.path, ("GET", "HEAD"))
+    return HttpResponse.of_json({"success": True, "status": "OK"})
+
+
 def _asset(path: str) -> HttpResponse:
     found = asset(path.removeprefix(STATIC_PATH))
     if found is None:
@@ -164,5 +171,8 @@ def _asset(path: str) -> HttpResponse:
 def error_response(e: GraphistryError) -> HttpResponse:
     """Return the JSON form of an error: ``{"success": false, "error", "message", "code", …}`` with its status."""
     answer = HttpResponse.of_json(e.to_body(), e.status)
-    wait = e.details.get("retry_after_s")
-    return answer if wait is None else replace(answer, headers={"Retry-After": str(wait)})
+    wait, allow = e.details.get("retry_after_s"), e.details.get("allow")
+    headers = {} if wait is None else {"Retry-After": str(wait)}
+    if allow:
+        headers["Allow"] = ", ".join(allow)
+    return replace(answer, headers=headers)

@@ -35,7 +35,7 @@ class Dev:
 
     ``journal`` (what was asked), ``faults`` (what is to go wrong), ``clock`` (the time tokens go by), ``tokens``,
     ``flags``, ``strict`` (unknown things are errors), :meth:`snapshot` and :meth:`restore`, :meth:`reset`,
-    :meth:`parity`. Safe to call from any thread.
+    :meth:`parity`, :meth:`openapi`. Safe to call from any thread.
     """
 
     def __init__(self, hub: Hub) -> None:
@@ -73,6 +73,12 @@ class Dev:
     def parity(self) -> list[dict[str, Any]]:
         """Return every route with its fields: implemented, partial or not, and where the fact comes from."""
         from .parity import document
+
+        return document()
+
+    def openapi(self) -> dict[str, Any]:
+        """Return the OpenAPI document of the operations, as JSON values."""
+        from .openapi import document
 
         return document()
 

@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from ..errors import BadRequest, MethodNotAllowed, NotFound
+from ..errors import BadRequest, NotFound
 from ..messages import Fields, HttpRequest, HttpResponse
+from ..wire.routes import not_allowed
 from . import Dev
 from .faults import ANY
 from .loopback import require_local
@@ -35,7 +36,7 @@ class Control:
         if not methods:
             raise NotFound(f"The control side has no {PREFIX}/{name}; GET {PREFIX}/ lists what there is.")
         if http.method not in methods:
-            raise MethodNotAllowed(f"{http.method} is not possible on {http.path}; use {' or '.join(sorted(methods))}.")
+            raise not_allowed(http.method, http.path, methods)
         return HttpResponse.of_json(methods[http.method](self.dev, item, http))
 
 
@@ -219,6 +220,11 @@ def _parity(dev: Dev, item: str, http: HttpRequest) -> Any:
     return {"routes": dev.parity()}
 
 
+def _openapi(dev: Dev, item: str, http: HttpRequest) -> Any:
+    _no_item(item, http)
+    return dev.openapi()
+
+
 _ROUTES: Mapping[tuple[str, str], Handler] = {
     ("GET", ""): _index,
     ("POST", "reset"): _reset,
@@ -244,4 +250,5 @@ _ROUTES: Mapping[tuple[str, str], Handler] = {
     ("GET", "tasks"): _tasks,
     ("DELETE", "tasks"): _cancel_task,
     ("GET", "parity"): _parity,
+    ("GET", "openapi.json"): _openapi,
 }

@@ -22,6 +22,10 @@ from .base import (
     without_none,
 )
 
+TABLES = ("nodes", "edges")
+SHARE_MODES = ("private", "organization", "public")
+SHARE_ACTIONS = ("10", "20", "30")
+SHARED = ("dataset",)
 HYPERGRAPH_FIELDS = ("entity_types", "opts", "drop_na", "drop_edge_attrs", "direct")
 
 
@@ -73,7 +77,7 @@ class DatasetCreate(Request[DatasetAnswer]):
         for name in ("name", "description", "org_name"):
             fields.optional_text(name)
         request = cls(fields.values)
-        for table in ("nodes", "edges"):
+        for table in TABLES:
             request.files(table)
             request.bindings(table)
         request.hypergraph()
@@ -139,7 +143,7 @@ class DatasetUpload(Request[DatasetAnswer]):
 
     @classmethod
     def decode(cls, params: Mapping[str, str], http: HttpRequest) -> DatasetUpload:
-        if params["table"] not in ("nodes", "edges"):
+        if params["table"] not in TABLES:
             raise NotFound(f"There is no table {params['table']!r}; a dataset has 'nodes' and 'edges'.")
         kind, encoding = params["file_type"], http.headers.get("content-encoding")
         if kind not in TABLE_TYPES:
@@ -233,8 +237,8 @@ class Share(Request[OkAnswer]):
     @classmethod
     def decode(cls, params: Mapping[str, str], http: HttpRequest) -> Share:
         fields = Fields.of(http)
-        mode = fields.choice("mode", ("private", "organization", "public"), "private")
-        action = fields.choice("mode_action", ("10", "20", "30"), "20" if mode == "private" else "10")
+        mode = fields.choice("mode", SHARE_MODES, "private")
+        action = fields.choice("mode_action", SHARE_ACTIONS, "20" if mode == "private" else "10")
         invited = fields.items("invited_users")
         if not all(isinstance(u, dict) and isinstance(u.get("email"), str) for u in invited):
             raise BadRequest(
@@ -243,7 +247,7 @@ class Share(Request[OkAnswer]):
         return cls(
             fields.text("obj_pk"),
             mode,
-            fields.choice("obj_type", ("dataset",), "dataset"),
+            fields.choice("obj_type", SHARED, "dataset"),
             fields.flag("notify"),
             tuple(invited),
             action,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -17,6 +17,7 @@ from .tasks import Gfql, Python
 from .viewer import SessionGet, SessionList, SingleUseUrl
 
 VIEWER_PATH = "/graph/graph.html"
+SESSION_COOKIE, CSRF_COOKIE, CSRF_HEADER = "sessionid", "csrftoken", "x-csrftoken"  # Django's names; a guess
 _HEALTH = (
     "/healthz", "/healthcheck", "/ht", "/caddy/health", "/streamgl-viz/health", "/pivot/health",
     "/streamgl-sessions/health", "/streamgl-gpu/primary/health", "/streamgl-gpu/secondary/cpu/health",
@@ -96,11 +97,17 @@ def match(method: str, path: str) -> tuple[type[Request[Any]], dict[str, str]]:
         if found:
             allowed.add(verb)
     if allowed:
-        raise MethodNotAllowed(f"{method} is not possible on {path}; use {' or '.join(sorted(allowed))}.")
+        raise not_allowed(method, path, allowed)
     for what, pattern_text in _LATER.items():
         if re.fullmatch(pattern_text, path):
             raise NotImplementedHere(f"{what} is not implemented by graphistry-core yet ({method} {path}).")
     raise NotFound(f"There is no route {method} {path}.")
+
+
+def not_allowed(method: str, path: str, allowed: Iterable[str]) -> MethodNotAllowed:
+    """Return the error of a path that is there for other methods, which it names."""
+    others = sorted(allowed)
+    return MethodNotAllowed(f"{method} is not possible on {path}; use {' or '.join(others)}.", allow=others)
 
 
 def with_auth(http: HttpRequest, auth: Auth) -> HttpRequest:

@@ -10,7 +10,10 @@ from ..errors import BadRequest
 from ..messages import JSON_TYPE, Fields, HttpRequest, HttpResponse
 from .base import FORMATS, OUTPUT_TYPES, Answer, Request, without_none
 
-_APPROXIMATION = "X-Graphistry-Core-Approximation"
+APPROXIMATION = "X-Graphistry-Core-Approximation"
+ENGINES = ("pandas", "cudf", "auto")
+GFQL_OUTPUTS = ("all", "nodes", "edges", "shape")
+STRICTNESS = ("warn", "strict", "quiet")
 
 
 @dataclass(frozen=True)
@@ -25,12 +28,12 @@ class PythonAnswer(Answer):
     approximation: str = ""
 
     def encode(self) -> HttpResponse:
-        headers = {_APPROXIMATION: self.approximation} if self.approximation else {}
+        headers = {APPROXIMATION: self.approximation} if self.approximation else {}
         return HttpResponse(200, self.body, self.content_type, headers)
 
     @classmethod
     def decode(cls, http: HttpResponse) -> PythonAnswer:
-        return cls(http.body, http.content_type, http.headers.get(_APPROXIMATION, ""))
+        return cls(http.body, http.content_type, http.headers.get(APPROXIMATION, ""))
 
 
 _INDENT = " " * 4
@@ -78,15 +81,11 @@ class Python(Request[PythonAnswer]):
         return cls(
             params["dataset_id"],
             _unindented(fields.text("execute")),
-            fields.choice("engine", ("pandas", "cudf", "auto"), "auto"),
+            fields.choice("engine", ENGINES, "auto"),
             fields.choice("format", FORMATS, "json"),
             fields.choice("output_type", OUTPUT_TYPES, "json"),
             fields.optional_text("run_label"),
         )
-
-
-_GFQL_OUTPUTS = ("all", "nodes", "edges", "shape")
-_STRICTNESS = ("warn", "strict", "quiet")
 
 
 @dataclass(frozen=True)
@@ -141,8 +140,8 @@ class Gfql(Request[PythonAnswer]):
     def decode(cls, params: Mapping[str, str], http: HttpRequest) -> Gfql:
         fields = Fields.of(http)
         output_type = params.get("output_type", "all")
-        if output_type not in _GFQL_OUTPUTS:
-            raise BadRequest(f"Unknown output {output_type!r}; the path ends with one of {', '.join(_GFQL_OUTPUTS)}.")
+        if output_type not in GFQL_OUTPUTS:
+            raise BadRequest(f"Unknown output {output_type!r}; the path ends with one of {', '.join(GFQL_OUTPUTS)}.")
         query = fields.mapping("gfql_query")
         if not query:
             if "gfql_operations" not in fields.values:
@@ -156,9 +155,9 @@ class Gfql(Request[PythonAnswer]):
             query,
             output_type,
             fields.choice("format", FORMATS, "json"),
-            fields.choice("engine", ("pandas", "cudf", "auto"), "auto"),
+            fields.choice("engine", ENGINES, "auto"),
             fields.optional_text("gfql_output"),
-            fields.choice("strictness", _STRICTNESS, "warn"),
+            fields.choice("strictness", STRICTNESS, "warn"),
             _columns(fields, "node_col_subset"),
             _columns(fields, "edge_col_subset"),
             fields.mapping("df_export_args"),
