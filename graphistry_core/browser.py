@@ -18,9 +18,7 @@ from .errors import AccessDenied, GraphistryError
 from .hub import Hub
 from .hub import page as pages
 from .messages import Auth, HttpRequest, HttpResponse
-from .wire.routes import CSRF_COOKIE as CSRF
-from .wire.routes import CSRF_HEADER
-from .wire.routes import SESSION_COOKIE as SESSION
+from .wire.routes import CSRF_COOKIE, CSRF_HEADER, SESSION_COOKIE
 
 LOGIN_PATH, LOGOUT_PATH = "/accounts/login/", "/accounts/logout/"
 _SAFE = ("GET", "HEAD", "OPTIONS")
@@ -43,14 +41,14 @@ def auth_of(http: HttpRequest) -> Auth:
     if http.headers.get("authorization"):
         return Auth.from_header(http.headers["authorization"])
     cookies = cookies_of(http)
-    if not cookies.get(SESSION):
+    if not cookies.get(SESSION_COOKIE):
         return Auth()
-    if http.method not in _SAFE and not same(http.headers.get(CSRF_HEADER, ""), cookies.get(CSRF, "")):
+    if http.method not in _SAFE and not same(http.headers.get(CSRF_HEADER, ""), cookies.get(CSRF_COOKIE, "")):
         raise AccessDenied(
             "CSRF Failed: a request with a session cookie needs the value of the cookie 'csrftoken' in the header "
             "X-CSRFToken."
         )
-    return Auth("bearer", token=cookies[SESSION])
+    return Auth("bearer", token=cookies[SESSION_COOKIE])
 
 
 def same(given: str, wanted: str) -> bool:
@@ -66,13 +64,13 @@ def is_page(path: str) -> bool:
 def respond(http: HttpRequest, hub: Hub) -> HttpResponse:
     """Answer the login and logout pages."""
     if http.path.rstrip("/") + "/" == LOGOUT_PATH:
-        return redirect(LOGIN_PATH, _cookie(SESSION, "", "HttpOnly; Max-Age=0"))
+        return redirect(LOGIN_PATH, _cookie(SESSION_COOKIE, "", "HttpOnly; Max-Age=0"))
     return _log_in(http, hub) if http.method == "POST" else _form(http)
 
 
 def _log_in(http: HttpRequest, hub: Hub) -> HttpResponse:
     form = {name: values[-1] for name, values in parse_qs(http.read().decode("utf-8", "replace")).items()}
-    if not same(form.get("csrfmiddlewaretoken", ""), cookies_of(http).get(CSRF, "")):
+    if not same(form.get("csrfmiddlewaretoken", ""), cookies_of(http).get(CSRF_COOKIE, "")):
         return _form(http, "This form was not opened in this browser: try again.", 403)
     try:
         token = hub.login(wire.Login(form.get("username", ""), form.get("password", ""))).token
@@ -81,11 +79,11 @@ def _log_in(http: HttpRequest, hub: Hub) -> HttpResponse:
     target = form.get("next") or "/"
     if not target.startswith("/") or target.startswith(("//", "/\\")):
         target = "/"  # to nobody else's site
-    return redirect(target, _cookie(SESSION, token, "HttpOnly"))
+    return redirect(target, _cookie(SESSION_COOKIE, token, "HttpOnly"))
 
 
 def _form(http: HttpRequest, problem: str = "", status: int = 200) -> HttpResponse:
-    csrf = cookies_of(http).get(CSRF) or secrets.token_urlsafe(24)
+    csrf = cookies_of(http).get(CSRF_COOKIE) or secrets.token_urlsafe(24)
     hidden = {"csrfmiddlewaretoken": csrf, "next": http.query.get("next", "/")}
     inputs = "".join(f'<input type=hidden name={name} value="{escape(value)}">' for name, value in hidden.items())
     alert = f"<p role=alert><b>{escape(problem)}</b></p>" if problem else ""
@@ -93,7 +91,7 @@ def _form(http: HttpRequest, problem: str = "", status: int = 200) -> HttpRespon
 <p><label>User name<br><input name=username autocomplete=username required autofocus></label></p>
 <p><label>Password<br><input name=password type=password autocomplete=current-password required></label></p>
 <p><button>Log in</button></p></form>"""
-    return HttpResponse(status, pages.document("Log in", body), _HTML, {"Set-Cookie": _cookie(CSRF, csrf, "")})
+    return HttpResponse(status, pages.document("Log in", body), _HTML, {"Set-Cookie": _cookie(CSRF_COOKIE, csrf, "")})
 
 
 def redirect(target: str, cookie: str = "") -> HttpResponse:

@@ -21,6 +21,7 @@ from .dev import Dev, Entry
 from .dev.loopback import require_local
 from .errors import AccessDenied, BadRequest, GraphistryError, NotFound
 from .messages import Auth, HttpRequest, HttpResponse
+from .wire.routes import CSRF_COOKIE, SESSION_COOKIE
 
 PREFIX = "/dashboard"
 _HTML = "text/html; charset=utf-8"
@@ -292,8 +293,8 @@ class _Visit:
     def __init__(self, http: HttpRequest) -> None:
         self.http = http
         cookies = browser.cookies_of(http)
-        self.auth = Auth("bearer", token=cookies.get(browser.SESSION, "")) if cookies.get(browser.SESSION) else Auth()
-        self.csrf = cookies.get(browser.CSRF, "")
+        self.auth = Auth("bearer", token=cookies.get(SESSION_COOKIE, "")) if cookies.get(SESSION_COOKIE) else Auth()
+        self.csrf = cookies.get(CSRF_COOKIE, "")
         self.parts = [part for part in http.path.removeprefix(PREFIX).split("/") if part]
         self.user: str | None = None
 
