@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from click.core import ParameterSource
 
-from .console import failing, say
+from .console import failing, say, stdout_to_stderr
 from .errors import GraphistryError
 
 if TYPE_CHECKING:
@@ -46,6 +46,8 @@ _SERVER_OPTIONS = [
     _option("--config", type=click.Path(path_type=Path), help="TOML file: [server], [flags], [users.NAME]."),
     _option("--data-dir", also=["GRAPHISTRY_CORE_DATA_DIR"], type=click.Path(file_okay=False, path_type=Path),
             help="Keep data here (default: a temporary directory)."),
+    _option("--seed", multiple=True, type=click.Path(path_type=Path), metavar="FILE_OR_DIR",
+            help="Begin with this (repeatable): a table of edges, an export, or a Python file with seed(graphistry)."),
     _option("--user", multiple=True, metavar="NAME:PASSWORD",
             help="Let only these users in (repeatable); by default everybody."),
     _option("--executor", default="auto", show_default=True, metavar="NAME",
@@ -145,7 +147,7 @@ def serve(context: click.Context, /, **options: Any) -> None:
     """Serve existing Graphistry clients. The first line on stdout is the URL."""
     with failing():
         server = _dev_server(context, **options)
-        with _until_signal() as wait, server:
+        with _until_signal() as wait, _seeded(server):
             click.echo(server.url)
             sys.stdout.flush()
             _announce(server)
@@ -153,11 +155,26 @@ def serve(context: click.Context, /, **options: Any) -> None:
             wait(server)
 
 
+@contextlib.contextmanager
+def _seeded(server: DevServer) -> Iterator[None]:
+    """Run a server; while its seeds go in, what they print goes to stderr, and a signal breaks them off."""
+
+    def interrupt(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with contextlib.ExitStack() as running:
+        with _handling(interrupt), stdout_to_stderr():
+            running.enter_context(server)
+        yield
+
+
 def _announce(server: DevServer) -> None:
     if server.hub.accounts.strict:
         say("Only the users named with --user or in the configuration can log in.")
     else:
         say("Any user name and password, personal key and organization is accepted (name users with --user).")
+    for sentence in server.seeded:
+        say(sentence)
     say("The Python endpoint runs any code it is given, as this user, on this machine.")
     fence = getattr(server.hub.executor, "sandbox", "off")
     if fence != "off":
@@ -183,10 +200,20 @@ def _warm_up(server: DevServer) -> None:
 
 
 @contextlib.contextmanager
+def _handling(handler: Callable[..., Any]) -> Iterator[None]:
+    """Give the signals that end a program to a function."""
+    before = {number: signal.signal(number, handler) for number in _ENDING}
+    try:
+        yield
+    finally:
+        for number, former in before.items():
+            signal.signal(number, former)
+
+
+@contextlib.contextmanager
 def _until_signal() -> Iterator[Any]:
     """Yield a function that waits for a signal that ends a program, or for the server to fail."""
     stop = threading.Event()
-    before = {number: signal.signal(number, lambda *_: stop.set()) for number in _ENDING}
 
     def wait(server: DevServer) -> None:
         while not stop.wait(0.2):
@@ -194,11 +221,8 @@ def _until_signal() -> Iterator[Any]:
                 server.join()
                 return
 
-    try:
+    with _handling(lambda *_: stop.set()):
         yield wait
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 @click.command()
@@ -234,8 +258,11 @@ def execute(context: click.Context, /, command: Sequence[str], **options: Any) -
     _API_TOKEN (a user's, so that a plain register() works), and GRAPHISTRY_USERNAME and _PASSWORD for scripts that
     read them.
     """
-    with failing(), _dev_server(context, port=0, **options) as server:
-        sys.exit(_run(command, {**os.environ, **_environment(server)}))
+    with failing():
+        server = _dev_server(context, port=0, **options)
+        with _seeded(server):
+            code = _run(command, {**os.environ, **_environment(server)})
+        sys.exit(code)
 
 
 def _environment(server: DevServer) -> dict[str, str]:
@@ -259,10 +286,6 @@ def _run(command: Sequence[str], environment: dict[str, str]) -> int:
     except OSError as e:
         say(f"error: {command[0]} cannot be run: {e.strerror}.")
         return 127
-    before = {n: signal.signal(n, lambda number, _: process.send_signal(number)) for n in _ENDING}
-    try:
+    with _handling(lambda number, _: process.send_signal(number)):
         code = process.wait()
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
     return 128 - code if code < 0 else code

@@ -31,7 +31,7 @@ LAYERS = [
     ["client_session", "diagnosis"],
     ["arrow_uploader", "authentication"],
     ["pygraphistry"],
-    ["console"],
+    ["console", "seeding"],
     ["serving"],
     ["cli"],
 ]

@@ -1,10 +1,11 @@
-"""What a server holds goes to another one whole, unchanged, or not at all."""
+"""What a server holds goes to another one whole, unchanged, or not at all; and a server can begin with it."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -18,10 +19,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import requests
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from graphistry_core import BadRequest, Hub, NotFound, wire
+from graphistry_core import BadRequest, ConfigError, GraphistryClient, Hub, NotFound, wire
 from graphistry_core.hub import User, travel
 from graphistry_devserver import DevServer
 
@@ -489,7 +491,7 @@ class TestTheTarget:
         assert not list((hub.store.root / "tables").iterdir())
 
 
-# --- the command line -----------------------------------------------------------------------------------------
+# --- the command line, and seeds ------------------------------------------------------------------------------
 
 
 def cli(*arguments, status=0):
@@ -509,3 +511,86 @@ def test_export_and_import_as_commands(tmp_path):
     assert "not the data directory" in cli("export", tmp_path / "none", "--data-dir", tmp_path, status=1)
     assert "2 datasets" in cli("import", tmp_path / "out", "--data-dir", tmp_path / "new")
     assert "is here already" in cli("import", tmp_path / "out", "--data-dir", tmp_path / "new", status=1)
+
+
+class TestSeeds:
+    def test_a_table_an_export_and_a_python_file(self, exported, tmp_path):
+        (tmp_path / "links.tsv").write_text("weight\tto\tfrom\n1\tb\ta\n2\tc\tb\n")
+        (tmp_path / "make.py").write_text(
+            "import pandas as pd\n\n"
+            "def seed(graphistry):\n"
+            "    g = graphistry.edges(pd.DataFrame({'s': [1], 'd': [2]}), 's', 'd').name('made').upload()\n"
+            "    assert g.python_remote_json('def task(g): return len(g._edges)') == 1\n"
+        )
+        with DevServer(seed=[tmp_path / "links.tsv", exported, str(tmp_path / "make.py")]) as server:
+            client = GraphistryClient().register(**server.register_kwargs)
+            auth = wire.Auth("bearer", token=client.api_token())
+            made, links = server.hub.call(wire.DatasetList(), auth).results
+            assert (made["name"], links["name"]) == ("made", "links")
+            assert links["edge_encodings"]["bindings"] == {"source": "from", "destination": "to"}
+            assert server.hub.call(wire.DatasetList(), login(server.hub, "bob")).count == 1
+            assert "2 edges from 'from' to 'to'" in server.seeded[0]
+            assert "5 datasets" in server.seeded[1]
+
+    def test_named_users_own_what_is_seeded(self, tmp_path):
+        (tmp_path / "e.csv").write_text("s,d\n1,2\n")
+        with DevServer(seed=tmp_path / "e.csv", users={"ann": "secret", "bob": "pw"}) as server:
+            assert server.hub.store.one("SELECT username FROM users")["username"] == "ann"
+
+    @pytest.mark.parametrize(
+        ("name", "content", "sentence"),
+        [
+            ("gone.csv", None, "gone.csv cannot be read"),
+            ("one.csv", "s\n1\n", "needs a source and a destination column"),
+            ("bad.parquet", "nonsense", "not a valid parquet table"),
+            ("gone.py", None, "FileNotFoundError"),
+            ("none.py", "x = 1\n", "no function 'def seed\\(graphistry\\)'"),
+            ("syntax.py", "def seed(:\n", "SyntaxError: .*line 1"),
+            ("fails.py", "def seed(graphistry):\n    [][1]\n", "line 2: IndexError"),
+            ("binds.py", "def seed(graphistry):\n    graphistry.bind(source='s').upload()\n", "line 2: "),
+            ("empty", "", "manifest.json cannot be read"),
+        ],
+    )
+    def test_a_bad_seed_is_one_sentence_and_the_server_does_not_start(self, tmp_path, name, content, sentence):
+        path = tmp_path / name
+        if name == "empty":
+            path.mkdir()
+        elif content is not None:
+            path.write_text(content)
+        server = DevServer(seed=path)
+        with pytest.raises(BadRequest, match=sentence) as error:
+            server.start()
+        assert "\n" not in error.value.message
+        assert not server.running
+        with pytest.raises(ConfigError):
+            _ = server.hub
+
+    def test_the_command_gives_its_url_when_the_seed_is_in(self, tmp_path):
+        (tmp_path / "e.csv").write_text("s,d\n1,2\n")
+        (tmp_path / "bad.csv").write_text("s\n1\n")
+        command = [sys.executable, "-m", "graphistry_core.cli", "serve", "--port", "0", "--seed", tmp_path / "e.csv"]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        url = process.stdout.readline().strip()
+        password = {"username": "graphistry", "password": "graphistry"}
+        token = requests.post(f"{url}/api-token-auth/", json=password, timeout=9).json()["token"]
+        headers = {"Authorization": f"Bearer {token}"}
+        assert requests.get(f"{url}/api/v2/datasets/", headers=headers, timeout=9).json()["count"] == 1
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=20)
+        assert process.returncode == 0
+        assert "of graphistry, 1 edges from 's' to 'd'" in err
+        ran = subprocess.run([*command, "--seed", tmp_path / "bad.csv"], capture_output=True, timeout=60, check=False)
+        assert (ran.returncode, ran.stdout) == (1, b"")
+        assert ran.stderr.count(b"\n") == 1
+
+    def test_a_signal_breaks_off_a_seed(self, tmp_path):
+        (tmp_path / "slow.py").write_text(
+            "import sys, time\ndef seed(graphistry):\n    print('seeding', flush=True)\n    time.sleep(60)\n"
+        )
+        command = [sys.executable, "-m", "graphistry_core.cli", "serve", "--port", "0", "--seed", tmp_path / "slow.py"]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        assert process.stderr.readline() == "seeding\n"  # stdout is for the URL
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate(timeout=20)
+        assert (process.returncode, out) == (1, "")
+        assert "Traceback" not in err

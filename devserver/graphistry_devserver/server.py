@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
@@ -27,9 +27,10 @@ class DevServer:
     """A Graphistry server for development and tests, on ``http://{host}:{port}``.
 
     ``port=0`` picks a free one. ``users`` (name to password) lets only these in; by default everybody. ``data_dir``
-    keeps data; by default it is temporary. Tasks run in processes of their own, within limits, unless ``executor`` says
-    otherwise. Use as a context manager, or call ``start()`` and ``stop()``. Other
-    options are those of :class:`graphistry_core.Hub`, or an existing ``hub=``.
+    keeps data; by default it is temporary. ``seed`` is a path, or several, of what it begins with before any request is
+    answered: table files, exports, Python files with ``def seed(graphistry)``. Tasks run in processes of their own,
+    within limits, unless ``executor`` says otherwise. Use as a context manager, or call ``start()`` and ``stop()``.
+    Other options are those of :class:`graphistry_core.Hub`, or an existing ``hub=``.
 
     An address that other machines can reach needs ``allow_remote=True`` and ``users``: the Python endpoint runs any
     code it is given. Raises ConfigError for that, and when the port is taken.
@@ -43,6 +44,7 @@ class DevServer:
         users: Mapping[str, str | User] | None = None,
         data_dir: str | os.PathLike[str] | None = None,
         allow_remote: bool = False,
+        seed: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] = (),
         hub: Hub | None = None,
         **hub_options: Any,
     ) -> None:
@@ -62,6 +64,8 @@ class DevServer:
         self._thread: threading.Thread | None = None
         self._failure: BaseException | None = None
         self._memo = forget_uploads()
+        self._seeds = [seed] if isinstance(seed, str | os.PathLike) else list(seed)
+        self.seeded: list[str] = []
 
     @property
     def hub(self) -> Hub:
@@ -126,10 +130,27 @@ class DevServer:
         except (OSError, OverflowError) as e:
             self._release()
             raise ConfigError(f"Cannot listen on {self._host}:{self._port}: the address is taken or not ours.") from e
+        self._sow()
         self._memo.enter()
         self._thread = threading.Thread(target=self._serve, name=f"graphistry-devserver-{self.port}", daemon=True)
         self._thread.start()
         return self
+
+    def _sow(self) -> None:
+        """Seed the Hub while connections already wait; on failure give up the port and the Hub."""
+        if not self._seeds:
+            return
+        from graphistry_core.seeding import seed  # with a client, which a server without seeds does without
+
+        login = {name: self.register_kwargs[name] for name in ("username", "password")}
+        try:
+            self.seeded = [seed(self.hub, each, login) for each in self._seeds]
+        except BaseException:
+            assert self._server is not None
+            self._server.server_close()
+            self._server = None
+            self._release()
+            raise
 
     def _serve(self) -> None:
         assert self._server is not None
