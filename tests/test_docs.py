@@ -67,7 +67,13 @@ print(found._nodes[["name", "start", "end"]].to_numpy().tolist())
             before="import graphistry_core as graphistry",
             after="    print(server.running, bool(graphistry.api_token()))",
             prints=["True True"],
-        )
+        ),
+        # what serve does with the file
+        Example(
+            before="import pandas as pd\nimport graphistry_core\ndf = pd.DataFrame({'src': ['a'], 'dst': ['b']})",
+            after="client = graphistry_core.client()\nclient.register(transport='local')\nprint(seed(client))",
+            prints=["None"],
+        ),
     ],
     "errors.md": [Example(prints=['result-not-serializable: result["total"] is numpy.int64: wrap it in int().'])],
     "moving.md": [Example(after="print(graphistry.__name__)", prints=["graphistry_core"])],
