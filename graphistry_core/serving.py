@@ -139,6 +139,7 @@ def _users(pairs: Sequence[str]) -> dict[str, Any]:
 @_option("--port", default=8080, show_default=True, type=click.IntRange(0, 65535), help="0 picks a free one.")
 @_option("--allow-remote", is_flag=True, help="Allow an address that other machines can reach; needs users.")
 @_option("--external-url", metavar="URL", help="Protocol and host under which clients reach this server.")
+@_option("--tls", is_flag=True, help="Speak HTTPS, with a certificate made at the start.")
 @server_options
 @click.pass_context
 def serve(context: click.Context, /, **options: Any) -> None:
@@ -168,7 +169,13 @@ def _announce(server: DevServer) -> None:
     temporary = "Data is temporary and goes when the server stops (--data-dir keeps it)."
     say(f"Data is kept in {kept}." if kept else temporary)
     protocol, _, host = server.url.partition("://")
-    say(f'In a client: graphistry.register(api=3, protocol="{protocol}", server="{host}", username="…", password="…")')
+    unchecked = ""
+    if protocol == "https":
+        say(f"Its certificate is {server.certificate}: clients trust it with REQUESTS_CA_BUNDLE={server.certificate}")
+        say("or, unchecked, with certificate_validation=False.")
+        unchecked = ", certificate_validation=False"
+    login = f'protocol="{protocol}", server="{host}", username="…", password="…"{unchecked}'
+    say(f"In a client: graphistry.register(api=3, {login})")
     say("Ctrl-C stops it.")
 
 

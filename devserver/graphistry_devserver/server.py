@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Mapping
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from graphistry_core.dev import Dev
 from graphistry_core.dev.loopback import is_loopback
-from graphistry_core.errors import ConfigError
+from graphistry_core.errors import ConfigError, MissingDependency
 from graphistry_core.executors import isolating
 from graphistry_core.gateway import Gateway
 from graphistry_core.hub import Hub, User
@@ -24,12 +25,13 @@ _GRACE_S = 5.0  # how long requests that are being answered may go on at a stop
 
 
 class DevServer:
-    """A Graphistry server for development and tests, on ``http://{host}:{port}``.
+    """A Graphistry server for development and tests, on ``http://{host}:{port}``, or ``https`` with ``tls``.
 
     ``port=0`` picks a free one. ``users`` (name to password) lets only these in; by default everybody. ``data_dir``
-    keeps data; by default it is temporary. Tasks run in processes of their own, within limits, unless ``executor`` says
-    otherwise. Use as a context manager, or call ``start()`` and ``stop()``. Other
-    options are those of :class:`graphistry_core.Hub`, or an existing ``hub=``.
+    keeps data; by default it is temporary. ``tls=True`` speaks HTTPS, with a certificate (``server.certificate``)
+    made at each start. Tasks run in processes of their own, within limits, unless ``executor`` says otherwise. Use
+    as a context manager, or call ``start()`` and ``stop()``. Other options are those of
+    :class:`graphistry_core.Hub`, or an existing ``hub=``.
 
     An address that other machines can reach needs ``allow_remote=True`` and ``users``: the Python endpoint runs any
     code it is given. Raises ConfigError for that, and when the port is taken.
@@ -44,6 +46,7 @@ class DevServer:
         data_dir: str | os.PathLike[str] | None = None,
         allow_remote: bool = False,
         hub: Hub | None = None,
+        tls: bool = False,
         **hub_options: Any,
     ) -> None:
         strict = users is not None or (hub is not None and hub.accounts.strict)
@@ -53,7 +56,8 @@ class DevServer:
                 "it with allow_remote (--allow-remote) and at least one user (--user name:password), or stay on "
                 "127.0.0.1."
             )
-        self._host, self._port = host, port
+        self._host, self._port, self._tls = host, port, tls
+        self._certificate: Path | None = None
         self._owns_hub = hub is None
         self._hub_options = {"users": users, "data_dir": data_dir, **hub_options}
         self._hub = hub
@@ -89,19 +93,30 @@ class DevServer:
         return self._port if self._server is None else self._server.port
 
     @property
+    def certificate(self) -> Path:
+        """The certificate's file, which is its own CA bundle; raise ConfigError when there is none."""
+        if self._certificate is None:
+            raise ConfigError("There is no certificate: start the server with tls=True (--tls).")
+        return self._certificate
+
+    @property
     def url(self) -> str:
         """Protocol, host and port, without a slash at the end."""
         host = f"[{self._host}]" if ":" in self._host else self._host
-        return f"http://{host}:{self.port}"
+        return f"{'https' if self._tls else 'http'}://{host}:{self.port}"
 
     @property
     def register_kwargs(self) -> dict[str, Any]:
-        """What ``graphistry.register`` needs to log in here: server, protocol, api and a user."""
+        """What ``graphistry.register`` needs to log in here: server, protocol, api and a user.
+
+        With TLS the certificate is not checked; leave ``certificate_validation`` out where REQUESTS_CA_BUNDLE names it.
+        """
         users = self._hub_options["users"] or {"graphistry": "graphistry"}
         username, user = next(iter(users.items()))
         password = User.of(user).password
-        server = self.url.removeprefix("http://")
-        return {"api": 3, "protocol": "http", "server": server, "username": username, "password": password}
+        protocol, _, server = self.url.partition("://")
+        known = {"api": 3, "protocol": protocol, "server": server, "username": username, "password": password}
+        return {**known, "certificate_validation": False} if self._tls else known
 
     @property
     def running(self) -> bool:
@@ -122,7 +137,10 @@ class DevServer:
         edge = Edge(Gateway(self._hub, self._dev), named if is_loopback(self._host) else None)
         try:
             # Bound here and not in the thread: the port is known, and a taken one is the caller's error.
-            self._server = HttpServer(self._host, self._port, edge)
+            self._server = HttpServer(self._host, self._port, edge, self._context())
+        except MissingDependency:
+            self._release()
+            raise
         except (OSError, OverflowError) as e:
             self._release()
             raise ConfigError(f"Cannot listen on {self._host}:{self._port}: the address is taken or not ours.") from e
@@ -130,6 +148,14 @@ class DevServer:
         self._thread = threading.Thread(target=self._serve, name=f"graphistry-devserver-{self.port}", daemon=True)
         self._thread.start()
         return self
+
+    def _context(self) -> Any:
+        if not self._tls:
+            return None
+        from .tls import context_of, self_signed  # milliseconds of a start, and few need it
+
+        self._certificate, key = self_signed(self.hub.store.root / "tls", self._host)
+        return context_of(self._certificate, key)
 
     def _serve(self) -> None:
         assert self._server is not None
