@@ -56,10 +56,10 @@ class DevServer:
                 "it with allow_remote (--allow-remote) and at least one user (--user name:password), or stay on "
                 "127.0.0.1."
             )
-        self._host, self._port, self._tls = host, port, tls
+        self.host, self._port, self.tls = host, port, tls
         self._certificate: Path | None = None
         self._owns_hub = hub is None
-        self._hub_options = {"users": users, "data_dir": data_dir, **hub_options}
+        self.hub_options = {"users": users, "data_dir": data_dir, **hub_options}
         self._hub = hub
         self._dev: Dev | None = None
         self._server: HttpServer | None = None
@@ -102,8 +102,8 @@ class DevServer:
     @property
     def url(self) -> str:
         """Protocol, host and port, without a slash at the end."""
-        host = f"[{self._host}]" if ":" in self._host else self._host
-        return f"{'https' if self._tls else 'http'}://{host}:{self.port}"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{'https' if self.tls else 'http'}://{host}:{self.port}"
 
     @property
     def register_kwargs(self) -> dict[str, Any]:
@@ -111,12 +111,12 @@ class DevServer:
 
         With TLS the certificate is not checked; leave ``certificate_validation`` out where REQUESTS_CA_BUNDLE names it.
         """
-        users = self._hub_options["users"] or {"graphistry": "graphistry"}
+        users = self.hub_options["users"] or {"graphistry": "graphistry"}
         username, user = next(iter(users.items()))
         password = User.of(user).password
         protocol, _, server = self.url.partition("://")
         known = {"api": 3, "protocol": protocol, "server": server, "username": username, "password": password}
-        return {**known, "certificate_validation": False} if self._tls else known
+        return {**known, "certificate_validation": False} if self.tls else known
 
     @property
     def running(self) -> bool:
@@ -128,33 +128,33 @@ class DevServer:
         if self._server is not None:
             return self
         if self._hub is None:
-            executor = self._hub_options.get("executor", "auto")
+            executor = self.hub_options.get("executor", "auto")
             chosen = isolating() if executor == "auto" else executor
-            self._hub = Hub(**{**self._hub_options, "executor": chosen})
+            self._hub = Hub(**{**self.hub_options, "executor": chosen})
         # Other machines' names for this one are their business; on loopback only loopback's names are ours.
         named = [hostname_of(self._hub.external_url)] if self._hub.external_url else []
         self._dev = Dev(self._hub)
-        edge = Edge(Gateway(self._hub, self._dev), named if is_loopback(self._host) else None)
+        edge = Edge(Gateway(self._hub, self._dev), named if is_loopback(self.host) else None)
         try:
             # Bound here and not in the thread: the port is known, and a taken one is the caller's error.
-            self._server = HttpServer(self._host, self._port, edge, self._context())
+            self._server = HttpServer(self.host, self._port, edge, self._context())
         except MissingDependency:
             self._release()
             raise
         except (OSError, OverflowError) as e:
             self._release()
-            raise ConfigError(f"Cannot listen on {self._host}:{self._port}: the address is taken or not ours.") from e
+            raise ConfigError(f"Cannot listen on {self.host}:{self._port}: the address is taken or not ours.") from e
         self._memo.enter()
         self._thread = threading.Thread(target=self._serve, name=f"graphistry-devserver-{self.port}", daemon=True)
         self._thread.start()
         return self
 
     def _context(self) -> Any:
-        if not self._tls:
+        if not self.tls:
             return None
         from .tls import context_of, self_signed  # milliseconds of a start, and few need it
 
-        self._certificate, key = self_signed(self.hub.store.root / "tls", self._host)
+        self._certificate, key = self_signed(self.hub.store.root / "tls", self.host)
         return context_of(self._certificate, key)
 
     def _serve(self) -> None:
