@@ -141,11 +141,17 @@ def _users(pairs: Sequence[str]) -> dict[str, Any]:
 @_option("--port", default=8080, show_default=True, type=click.IntRange(0, 65535), help="0 picks a free one.")
 @_option("--allow-remote", is_flag=True, help="Allow an address that other machines can reach; needs users.")
 @_option("--external-url", metavar="URL", help="Protocol and host under which clients reach this server.")
+@_option("--server", type=click.Choice(["builtin", "granian"]), default="builtin", show_default=True,
+         help="What reads HTTP; granian needs the extra fast.")  # fmt: skip
+@_option("--tls", is_flag=True, help="Speak HTTPS, with a certificate made at the start.")
 @server_options
 @click.pass_context
 def serve(context: click.Context, /, **options: Any) -> None:
     """Serve existing Graphistry clients. The first line on stdout is the URL."""
     with failing():
+        if options.pop("server") == "granian":
+            _serve_by_granian(context, **options)
+            return
         server = _dev_server(context, **options)
         with _until_signal() as wait, _seeded(server):
             click.echo(server.url)
@@ -168,6 +174,21 @@ def _seeded(server: DevServer) -> Iterator[None]:
         yield
 
 
+def _serve_by_granian(context: click.Context, /, **options: Any) -> None:
+    from graphistry_devserver import granian_server
+
+    server = _dev_server(context, **options)
+
+    def ready(url: str) -> None:
+        click.echo(url)
+        sys.stdout.flush()
+        say("granian serves in one process of its own; a client that goes away does not end its task.")
+        say("The Python endpoint runs any code it is given, as this user, on this machine.")
+        say("Ctrl-C stops it.")
+
+    granian_server.serve(server, ready)
+
+
 def _announce(server: DevServer) -> None:
     if server.hub.accounts.strict:
         say("Only the users named with --user or in the configuration can log in.")
@@ -185,7 +206,13 @@ def _announce(server: DevServer) -> None:
     temporary = "Data is temporary and goes when the server stops (--data-dir keeps it)."
     say(f"Data is kept in {kept}." if kept else temporary)
     protocol, _, host = server.url.partition("://")
-    say(f'In a client: graphistry.register(api=3, protocol="{protocol}", server="{host}", username="…", password="…")')
+    unchecked = ""
+    if protocol == "https":
+        say(f"Its certificate is {server.certificate}: clients trust it with REQUESTS_CA_BUNDLE={server.certificate}")
+        say("or, unchecked, with certificate_validation=False.")
+        unchecked = ", certificate_validation=False"
+    login = f'protocol="{protocol}", server="{host}", username="…", password="…"{unchecked}'
+    say(f"In a client: graphistry.register(api=3, {login})")
     say("Ctrl-C stops it.")
 
 

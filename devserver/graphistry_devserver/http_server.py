@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import re
+import select
 import socket
 import socketserver
 import sys
@@ -17,7 +18,7 @@ import threading
 import time
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote
 
 from graphistry_core.errors import BadRequest, GraphistryError
@@ -27,7 +28,12 @@ from graphistry_core.messages import HttpRequest, HttpResponse
 from .body import Body, Chunks, length_of
 from .edge import Edge
 
+if TYPE_CHECKING:
+    import ssl
+
 log = logging.getLogger("graphistry_core")
+_HANDSHAKE_S = 10.0
+_PLAIN = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\nThis port speaks HTTPS.\n"
 _IDLE_S = 60.0  # how long a connection waits for its next request
 _LAST_S = 2.0
 _WRITE_S = 300.0
@@ -52,14 +58,14 @@ class _NoHttp(Exception):
 
 
 class HttpServer(socketserver.ThreadingMixIn, socketserver.TCPServer):
-    """Serves an :class:`Edge`, a thread for each connection. Binds at once; raises OSError."""
+    """Serves an :class:`Edge`, a thread for each connection; in TLS with ``tls``. Binds at once; raises OSError."""
 
     daemon_threads = True
     allow_reuse_address = True
     request_queue_size = 128
 
-    def __init__(self, host: str, port: int, edge: Edge) -> None:
-        self.edge = edge
+    def __init__(self, host: str, port: int, edge: Edge, tls: ssl.SSLContext | None = None) -> None:
+        self.edge, self.tls = edge, tls
         self._lock = threading.Lock()
         self._connections: dict[socket.socket, Any] = {}
         self._stopping = False
@@ -77,11 +83,31 @@ class HttpServer(socketserver.ThreadingMixIn, socketserver.TCPServer):
         """Whether connections are to end after the answer they are at."""
         return self._stopping
 
+    def get_request(self) -> tuple[Any, Any]:
+        """Accept a connection; its handshake is left to its own thread, so that nobody waits for it."""
+        connection, address = super().get_request()
+        if self.tls is not None:
+            connection = self.tls.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
+        return connection, address
+
+    def _shake_hands(self, connection: ssl.SSLSocket) -> None:
+        import ssl
+
+        connection.settimeout(_HANDSHAKE_S)
+        try:
+            connection.do_handshake()
+        except ssl.SSLError as e:
+            if e.reason == "HTTP_REQUEST":
+                socket.socket.sendall(connection, _PLAIN)
+            raise
+
     def finish_request(self, request: Any, client_address: Any) -> None:
         """Serve one connection to its end."""
         with self._lock:
             self._connections[request] = threading.current_thread()
         try:
+            if self.tls is not None:
+                self._shake_hands(request)
             super().finish_request(request, client_address)
         finally:
             with self._lock:
@@ -117,7 +143,8 @@ class HttpServer(socketserver.ThreadingMixIn, socketserver.TCPServer):
             for connection in self._connections:
                 with contextlib.suppress(OSError):
                     # An idle one sees the end at once; one that is being answered still writes its answer.
-                    connection.shutdown(socket.SHUT_RD if idle_only else socket.SHUT_RDWR)
+                    # Not the method of a TLS socket, which would write that answer in the clear.
+                    socket.socket.shutdown(connection, socket.SHUT_RD if idle_only else socket.SHUT_RDWR)
 
 
 class _Connection(socketserver.StreamRequestHandler):
@@ -126,7 +153,7 @@ class _Connection(socketserver.StreamRequestHandler):
     disable_nagle_algorithm = True
     rbufsize = 1 << 16
     server: HttpServer
-    connection: socket.socket
+    connection: Any  # a socket, or one of TLS
 
     def handle(self) -> None:
         """Answer requests until one of them, or the server, ends the connection."""
@@ -137,6 +164,10 @@ class _Connection(socketserver.StreamRequestHandler):
 
     def _linger(self) -> None:
         """Take what a refused client is still sending: closing over it would reset the connection under the answer."""
+        if self.server.tls is not None:
+            self.connection.setblocking(False)
+            with contextlib.suppress(OSError):
+                self.connection.unwrap()  # says goodbye, and does not wait for an answer to it
         self.connection.shutdown(socket.SHUT_WR)
         end = time.monotonic() + _LINGER_S
         for _ in range(_LINGER_PARTS):
@@ -171,6 +202,8 @@ class _Connection(socketserver.StreamRequestHandler):
         path, _, query = _AUTHORITY.sub("", target, count=1).partition("?")
         path = unquote(_utf8(path.partition("#")[0]), errors="replace")
         values = dict(reversed(parse_qsl(_utf8(query), keep_blank_values=True)))
+        if self.server.tls is not None:
+            headers = {**headers, "x-forwarded-proto": "https"}  # for the links in answers
         request = HttpRequest(method, path, values, headers, body, self.client_address[0], self._gone)
         answer = self.server.edge.answer(request)
         body.drain()
@@ -224,9 +257,11 @@ class _Connection(socketserver.StreamRequestHandler):
         """Say whether the client has closed the connection."""
         if self.server.stopping:
             return self.server.grace_is_over  # it is this side that has
+        if self.server.tls is not None:
+            return _hung_up(self.connection)
         try:
             self.connection.setblocking(False)
-            return self.connection.recv(1, socket.MSG_PEEK) == b""
+            return bool(self.connection.recv(1, socket.MSG_PEEK) == b"")
         except BlockingIOError:
             return False
         except OSError:
@@ -256,6 +291,16 @@ class _Connection(socketserver.StreamRequestHandler):
         else:
             self.connection.sendall(head)
             self.connection.sendall(body)
+
+
+def _hung_up(connection: socket.socket) -> bool:
+    """Say whether the other side has closed, also behind bytes that were not read yet; no where one cannot tell."""
+    event = getattr(select, "POLLRDHUP", 0)
+    if not event:
+        return False
+    poll = select.poll()
+    poll.register(connection, event)
+    return bool(poll.poll(0))
 
 
 def _request_line(line: str) -> tuple[str, str, bool]:
