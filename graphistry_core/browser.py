@@ -7,6 +7,7 @@ the hub.
 
 from __future__ import annotations
 
+import contextlib
 import hmac
 import secrets
 from html import escape
@@ -64,6 +65,9 @@ def is_page(path: str) -> bool:
 def respond(http: HttpRequest, hub: Hub) -> HttpResponse:
     """Answer the login and logout pages."""
     if http.path.rstrip("/") + "/" == LOGOUT_PATH:
+        if token := cookies_of(http).get(SESSION_COOKIE):
+            with contextlib.suppress(GraphistryError):  # one that is worth nothing already
+                hub.accounts.end_tokens(None, token, expired=False)
         return redirect(LOGIN_PATH, _cookie(SESSION_COOKIE, "", "HttpOnly; Max-Age=0"))
     return _log_in(http, hub) if http.method == "POST" else _form(http)
 
@@ -77,7 +81,7 @@ def _log_in(http: HttpRequest, hub: Hub) -> HttpResponse:
     except GraphistryError as e:
         return _form(http, e.message, e.status)
     target = form.get("next") or "/"
-    if not target.startswith("/") or target.startswith(("//", "/\\")):
+    if not target.startswith("/") or target.startswith("//") or "\\" in target or any(c <= " " for c in target):
         target = "/"  # to nobody else's site
     return redirect(target, _cookie(SESSION_COOKIE, token, "HttpOnly"))
 

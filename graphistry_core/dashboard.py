@@ -74,7 +74,9 @@ class Dashboard:
         try:
             visit.user = self.hub.caller(visit.auth).username
         except GraphistryError:
-            return browser.redirect(f"{browser.LOGIN_PATH}?{urlencode({'next': http.path})}")
+            return browser.redirect(
+                f"{browser.LOGIN_PATH}?{urlencode({'next': http.path if http.method == 'GET' else '/'})}"
+            )
         try:
             if http.method == "POST":
                 return self._change(visit)
@@ -121,7 +123,9 @@ class Dashboard:
         more = f"<p class=quiet>The newest {_SHOWN} of {page.count:,}.</p>" if page.count > _SHOWN else ""
         return visit.html("Datasets", (body if rows else "<p>No dataset yet: plot() or upload() makes one.</p>") + more)
 
-    def _dataset(self, visit: _Visit, dataset_id: str, source: str = _EXAMPLE, ran: str = "") -> HttpResponse:
+    def _dataset(
+        self, visit: _Visit, dataset_id: str, source: str = _EXAMPLE, ran: str = "", engine: str = "pandas"
+    ) -> HttpResponse:
         record = self.hub.call(wire.DatasetGet(dataset_id), visit.auth).data
         bindings = [
             [escape(which), escape(name), escape(str(column))]
@@ -131,7 +135,7 @@ class Dashboard:
         body = [
             f"<p>{_number(record.get('node_count'))} nodes, {_number(record.get('edge_count'))} edges · {_link(_viewer(dataset_id), 'Open the picture')} · dataset {escape(dataset_id)}</p>",
             ran,
-            f"<h2>Run a task</h2>{self._runner(visit, dataset_id, source)}",
+            f"<h2>Run a task</h2>{self._runner(visit, dataset_id, source, engine)}",
             f"<h2>Bindings</h2>{_table(['Of', 'Name', 'Column'], bindings)}",
             f"<h2>What the client sent</h2>{_pre(json.dumps(record, indent=2, default=str))}",
             f"<h2>Delete</h2>{visit.form('delete', 'Delete this dataset', dataset_id=dataset_id)}",
@@ -270,7 +274,7 @@ class Dashboard:
         kind = "status" if answer.status == 200 else "alert"
         said = f"<h2>Result</h2><p role={kind}>{answer.status}{found}</p>{_pre(_readable(answer))}"
         try:
-            return self._dataset(visit, dataset_id, source, said)
+            return self._dataset(visit, dataset_id, source, said, form.get("engine", "pandas"))
         except GraphistryError as e:
             return visit.html("Tasks", f"<p role=alert>{escape(e.message)}</p>", e.status)
 

@@ -107,7 +107,7 @@ class Gateway:
         try:
             caller = self.hub.caller(auth) if auth.scheme == "bearer" else None
             visit.user = None if caller is None else caller.username
-            page = self.hub.page(dataset_id, caller, http.query.get("single_use", ""))
+            page = self.hub.page(dataset_id, caller, http.query.get("single_use", ""), look_only=http.method == "HEAD")
             headers = {"Content-Security-Policy": page.policy, "Referrer-Policy": "no-referrer"}
             return HttpResponse(200, page.body, _HTML, headers)
         except NotFound:

@@ -169,3 +169,17 @@ def test_what_users_name_things_is_text(server):
     assert "<script>alert" not in page.text
     assert "&lt;script&gt;" in page.text
     assert "script-src 'nonce-" in page.headers["Content-Security-Policy"]
+
+
+def test_logging_in_leads_nowhere_else_and_logging_out_ends_the_session(server):
+    session = requests.Session()
+    form = session.get(server.url + "/accounts/login/", timeout=9).text
+    csrf = re.search(r'csrfmiddlewaretoken value="([^"]*)"', form)[1]
+    for target in ("//evil.example", "/\\evil.example", "/\t/evil.example", "https://evil.example", "/a\r\nb"):
+        fields = {"csrfmiddlewaretoken": csrf, "username": "ann", "password": "pw", "next": target}
+        answer = session.post(server.url + "/accounts/login/", fields, timeout=9, allow_redirects=False)
+        assert answer.headers["Location"] == "/", target
+    kept = dict(session.cookies)
+    assert requests.get(server.url + "/", cookies=kept, timeout=9, allow_redirects=False).status_code == 200
+    session.get(server.url + "/accounts/logout/", timeout=9)
+    assert requests.get(server.url + "/", cookies=kept, timeout=9, allow_redirects=False).status_code == 302

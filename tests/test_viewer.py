@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import re
 from decimal import Decimal
+from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import networkx as nx
 import numpy as np
@@ -16,6 +19,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import graphistry_core
+from graphistry_core import wire
+from graphistry_core.messages import Auth
 from graphistry_core.viewer import layout, page
 from graphistry_core.viewer.columns import shown
 from graphistry_core.viewer.communities import communities
@@ -151,8 +156,9 @@ def test_an_encoding_by_a_column_that_is_not_there_is_a_note():
 def test_bound_positions_win():
     nodes = pd.DataFrame({"id": [1, 2, 3], "x": [0, 5, -5], "y": [1.5, None, 2.0]})
     scene = _scene(_edges((1, 2), (2, 3)), nodes, node_bindings={"node_x": "x", "node_y": "y"})
-    assert _read(scene.part("points"))[["x", "y"]].to_numpy().tolist() == [[0, 1.5], [5, 0], [-5, 2]]
+    assert _read(scene.part("points"))[["x", "y"]].to_numpy().tolist() == [[0, 1.5], [-2.5, 1.75], [-5, 2]]
     assert scene.part("setup")["placed"]
+    assert scene.part("setup")["notes"] == ["1 nodes have no place; they are drawn in the middle."]
 
 
 def test_columns_of_every_type_arrive_as_the_page_reads_them():
@@ -337,3 +343,73 @@ def test_collections_hold_what_their_patterns_find():
     assert "no query text" in found["code"]["problem"]
     assert scene.collections("") == []
     assert scene.collections("not JSON") == []
+
+
+def test_ids_of_several_types_are_neither_split_nor_merged():
+    second = pd.to_datetime(pd.Series(["2026-01-01 01:00", "2026-01-02 02:00"]))
+    edges = pd.DataFrame({"s": second.astype("datetime64[ns]"), "d": second[::-1].to_numpy().astype("datetime64[ns]")})
+    assert _scene(edges, pd.DataFrame({"id": second.astype("datetime64[s]")})).graph.nodes.num_rows == 2
+    large = pd.DataFrame({"s": [2**60, 2**60 + 1], "d": [1.0, 2.0]})
+    assert _scene(large).graph.nodes.num_rows == 4
+    unsigned = pd.DataFrame({"s": np.array([2**64 - 1], "uint64"), "d": [-1]})
+    assert _scene(unsigned).graph.nodes.column("id").to_pylist() == [str(2**64 - 1), "-1"]
+    money = pd.DataFrame({"s": [Decimal("1.00")], "d": [Decimal("2.50")]})
+    assert _scene(money, pd.DataFrame({"id": [1, 3]})).graph.nodes.column("id").to_pylist() == [1.0, 3.0, 2.5]
+
+
+@pytest.mark.parametrize(
+    "encoding",
+    [
+        {"attribute": "list", "mapping": {"categorical": {"fixed": {"[1]": "red"}}}},
+        {"attribute": "number", "mapping": {"continuous": {"bins": [["x", "red"]]}}},
+        {"attribute": ["number"], "variation": "categorical"},
+        {"attribute": {"a": 1}, "variation": "continuous"},
+    ],
+)
+@pytest.mark.parametrize("kind", ["color", "size", "icon", "badgeTop", "opacity"])
+def test_an_odd_encoding_never_costs_the_picture(encoding, kind):
+    nodes = pd.DataFrame({"id": [1, 2], "list": [[1], [2]], "number": [1.0, np.inf]})
+    made = {"graphType": "point", "encodingType": kind, **encoding}
+    scene = _scene(_edges((1, 2)), nodes, node_complex={"default": {"x": made}}, node_bindings={"node_color": "number"})
+    assert scene.part("setup")["drawn"] == {"nodes": 2, "edges": 1}
+    assert np.isfinite(_read(scene.part("points"))[["x", "y", "size"]].to_numpy()).all()
+
+
+def test_a_column_of_the_authors_keeps_its_name():
+    nodes = pd.DataFrame({"id": ["a", "b"], "community": ["red", "blue"], "degree": ["x", "y"]})
+    scene = _scene(_edges(("a", "b")), nodes)
+    table = _read(scene.part("nodes"))
+    assert list(table["community"]) == ["red", "blue"]
+    assert list(table["degree (found)"]) == [1, 1]
+    assert scene.part("setup")["looks"]["pointColor"]["column"] == "community (found)"
+
+
+def test_a_legend_has_an_end():
+    nodes = pd.DataFrame({"id": np.arange(5000).astype(str)})
+    encoding = {"graphType": "point", "encodingType": "color", "attribute": "id", "variation": "categorical"}
+    scene = _scene(_edges(("0", "1")), nodes, node_complex={"default": {"c": encoding}})
+    entries = scene.part("setup")["looks"]["pointColor"]["entries"]
+    assert len(entries) == 1000
+    assert (entries[-1]["label"], entries[-1]["count"]) == ("others", 4001)
+
+
+def test_a_look_at_a_link_that_works_once_does_not_use_it_up(graphistry_server):
+    client = graphistry_core.client()
+    client.register(**graphistry_server.register_kwargs)
+    graph = client.edges(_edges(("a", "b")), "s", "d").privacy("private").plot(render="g")
+    secret = graphistry_server.hub.visits.link(graph._dataset_id)
+    url = f"{graphistry_server.url}/graph/graph.html?dataset={graph._dataset_id}&single_use={secret}"
+    assert requests.head(url, timeout=30).status_code == 200
+    assert [requests.get(url, timeout=30).status_code for _ in range(2)] == [200, 404]
+
+
+def test_the_page_of_a_local_dataset_goes_with_it():
+    client = graphistry_core.client()
+    client.register(transport="local")
+    url = client.edges(_edges(("a", "b")), "s", "d").plot(render="url")
+    path = Path(url2pathname(urlsplit(url).path))
+    assert path.exists()
+    client.session.transport.hub.dataset_delete(
+        wire.DatasetDelete(path.stem), client.session.transport.hub.caller(Auth("bearer", token=client.api_token()))
+    )
+    assert not path.exists()

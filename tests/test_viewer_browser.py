@@ -6,6 +6,7 @@ import csv
 import io
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from real_browser import Page, chromium, in_a_browser, serious, server, viewer  # noqa: F401
@@ -323,3 +324,34 @@ def test_collections_are_listed_and_can_be_switched_off(viewer, server):
     assert entry.get_attribute("aria-pressed") == "false"
     viewer.page.keyboard.press("i")
     assert "Every parameter of the URL is honoured" in viewer.text("dialog")
+
+
+def test_values_are_shown_as_they_are_and_found_by_what_is_shown(viewer, server):
+    nodes = pd.DataFrame(
+        {
+            "id": [1234567, 2020],
+            "amount": [1234567.89, 37.774929],
+            "far": np.array(["2020-01-01", "300000-01-01"], "datetime64[s]"),
+        }
+    )
+    graph = _client(server).edges(pd.DataFrame({"s": [1234567], "d": [2020]}), "s", "d").nodes(nodes, "id")
+    viewer.open(graph.plot(render=False))
+    viewer.page.keyboard.press("t")
+    rows = viewer.page.locator("#table tbody tr").all_inner_texts()
+    assert rows[0].split()[:3] == ["1234567", "1234567.89", "2020-01-01"]
+    assert "37.774929" in rows[1]
+    viewer.page.locator("#search").fill("1234567")
+    viewer.wait("graphistry.found === 1")
+
+
+def test_keys_keep_their_place_in_the_table_and_choices_are_announced(viewer, server):
+    viewer.open(_graph(server).plot(render=False))
+    viewer.page.keyboard.press("t")
+    row = viewer.page.locator("#table tbody button").nth(2)
+    row.focus()
+    viewer.page.keyboard.press("Enter")
+    assert viewer.state()["selected"] == "cyd"
+    assert viewer.page.evaluate("document.activeElement.closest('tr').rowIndex") == 3
+    assert viewer.page.locator("#heard").text_content() == "cyd, 3 neighbours"
+    viewer.page.locator("#inspector button").first.press("Enter")
+    assert viewer.page.evaluate("document.activeElement.className") == "name"

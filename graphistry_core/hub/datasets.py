@@ -8,6 +8,7 @@ import threading
 import uuid
 from collections import OrderedDict
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from .. import wire
@@ -183,12 +184,15 @@ class DatasetOperations(FileOperations):
             "tables": tables,
         }
 
-    def page(self, dataset_id: str, caller: Caller | None = None, single_use: str = "") -> viewer_page.Served:
+    def page(
+        self, dataset_id: str, caller: Caller | None = None, single_use: str = "", *, look_only: bool = False
+    ) -> viewer_page.Served:
         """Return the viewer's page for a dataset, and note the visit; raise NotFound.
 
-        ``single_use`` is the secret of a link that opens the page once, for whoever has it.
+        ``single_use`` is the secret of a link that opens the page once, for whoever has it; ``look_only`` does not use
+        it up.
         """
-        invited = bool(single_use) and self.visits.redeem(single_use, dataset_id)
+        invited = bool(single_use) and self.visits.redeem(single_use, dataset_id, keep=look_only)
         row = self._any(dataset_id) if invited else self._use(dataset_id, caller)
         session = self.visits.open(row["id"], caller, invited=invited)
         record = self._dataset_record(row)
@@ -211,6 +215,10 @@ class DatasetOperations(FileOperations):
         """Return one self-contained HTML file, whatever the dataset's mode: for the process that holds the Hub."""
         return viewer_page.contained(self._scene(self._any(dataset_id)), query)
 
+    def page_path(self, dataset_id: str) -> Path:
+        """Return where a dataset's page is kept for those who have no server; it goes with the dataset."""
+        return self.store.root / "pages" / f"{dataset_id}.html"
+
     def _any(self, dataset_id: str) -> sqlite3.Row:
         row = self.store.one("SELECT * FROM datasets WHERE id = ?", text(dataset_id))
         if row is None:
@@ -224,8 +232,12 @@ class DatasetOperations(FileOperations):
         key = (row["id"], row["nodes"], row["edges"], row["body"])
         with self._scenes_lock:
             if key not in self._scenes:
-                nodes, edges = (None if row[t] is None else self.store.open_table(row[t]) for t in ("nodes", "edges"))
-                assert edges is not None
+                try:
+                    nodes, edges = (
+                        None if row[t] is None else self.store.open_table(row[t]) for t in ("nodes", "edges")
+                    )
+                except FileNotFoundError:
+                    raise NotFound(f"There is no dataset {row['id']!r} any more.") from None
                 self._scenes[key] = Scene(self._dataset_record(row), nodes, edges)
             self._scenes.move_to_end(key)
             while len(self._scenes) > _SCENES:

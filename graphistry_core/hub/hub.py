@@ -263,6 +263,7 @@ class Hub(DatasetOperations):
         with self._graphs_lock:
             for key in [key for key in self._graphs if key[0] == dataset_id]:
                 del self._graphs[key]
+        self.page_path(dataset_id).unlink(missing_ok=True)
         with self._scenes_lock:
             for key in [key for key in self._scenes if key[0] == dataset_id]:
                 del self._scenes[key]

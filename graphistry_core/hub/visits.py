@@ -66,12 +66,13 @@ class Visits:
             _trim(self._links)
         return secret
 
-    def redeem(self, secret: str, dataset_id: str) -> bool:
-        """Say whether a secret opens this dataset; it does so once."""
+    def redeem(self, secret: str, dataset_id: str, *, keep: bool = False) -> bool:
+        """Say whether a secret opens this dataset; it does so once, unless ``keep``."""
         with self._lock:
             if self._links.get(secret) != dataset_id:
                 return False
-            del self._links[secret]
+            if not keep:
+                del self._links[secret]
             return True
 
     def clear(self) -> None:

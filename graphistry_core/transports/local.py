@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import os
 import threading
-from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
@@ -69,16 +68,15 @@ class LocalTransport:
     def viewer_url(self, base: str, query: str, dataset_id: str) -> str:
         """Return the file:// URL of the dataset's page, which :meth:`prepare_page` writes."""
         self._queries[dataset_id] = query
-        return self._page(dataset_id).as_uri()
+        return self.hub.page_path(dataset_id).as_uri()
 
     def prepare_page(self, dataset_id: str) -> None:
         """Write the dataset's page beside the Hub's data, when it is about to be shown: layout takes time."""
-        path = self._page(dataset_id)
+        page, path = self.hub.page_file(dataset_id, self._queries.get(dataset_id, "")), self.hub.page_path(dataset_id)
         path.parent.mkdir(mode=0o700, exist_ok=True)
-        path.write_bytes(self.hub.page_file(dataset_id, self._queries.get(dataset_id, "")))
-
-    def _page(self, dataset_id: str) -> Path:
-        return self.hub.store.root / "pages" / f"{dataset_id}.html"
+        fresh = path.with_suffix(f".{threading.get_ident()}")
+        fresh.write_bytes(page)
+        fresh.replace(path)
 
     def close(self) -> None:
         """Nothing to release; the Hub is shared."""

@@ -7,8 +7,9 @@ one, and that before a binding, as on the server.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,8 @@ GRADIENT = ["#3b528b", "#21918c", "#5ec962", "#fde725"]
 OTHER = "#9aa0a6"
 _LEGEND = 12
 _SHADES = 256
+_MOST_ENTRIES = 1000  # of a legend; what is rarer shares one
+_UNREADABLE = (ArithmeticError, AttributeError, LookupError, NotImplementedError, TypeError, ValueError)
 _SIZES = (2.5, 12.0)  # radius in pixels at the first view
 
 
@@ -56,27 +59,43 @@ class LooksOf:
         self.looks = Looks()
 
     def found(self) -> Looks:
-        """Return all looks."""
+        """Return all looks. What cannot be read becomes a note, and looks as if it had not been asked for."""
         looks = self.looks
-        color = self._color("node") or self._default_color()
+        color = self._tried("color of nodes", lambda: self._color("node")) or self._default_color()
         looks.points["color"], looks.described["pointColor"] = color
-        looks.points["size"] = self._sizes("node", self.degree.astype(float))
-        for which, into in (("node", looks.points), ("edge", looks.lines)):
-            for feature in ("opacity", "weight") if which == "edge" else ("opacity",):
-                if (values := self._numbers(which, feature)) is not None:
-                    into[feature] = _filled(values, 1.0).astype(np.float32)
-        if (edge_color := self._color("edge")) is not None:
+        degree = self.degree.astype(float)
+        sizes = self._tried("size of nodes", lambda: self._numbers("node", "size"))
+        looks.points["size"] = _sizes(degree if sizes is None else sizes)
+        for which, feature, into in (
+            ("node", "opacity", looks.points),
+            ("edge", "opacity", looks.lines),
+            ("edge", "weight", looks.lines),
+        ):
+            values = self._tried(f"{feature} of {which}s", partial(self._numbers, which, feature))
+            if values is not None:
+                into[feature] = _filled(values, 1.0).astype(np.float32)
+        edge_color = self._tried("color of edges", lambda: self._color("edge"))
+        if edge_color is not None:
             looks.lines["color"], looks.described["edgeColor"] = edge_color
-        if self._numbers("edge", "size") is not None:
-            looks.lines["width"] = self._sizes("edge", None) / _SIZES[0]
-        self._symbols()
+        widths = self._tried("size of edges", lambda: self._numbers("edge", "size"))
+        if widths is not None:
+            looks.lines["width"] = _sizes(widths) / _SIZES[0]
+        self._tried("icons and badges", self._symbols)
         return looks
+
+    def _tried(self, what: str, work: Callable[[], Any]) -> Any:
+        try:
+            return work()
+        except _UNREADABLE as e:
+            self.looks.notes.append(f"The {what} cannot be read ({e}); the default is shown.")
+            return None
 
     # --- what was asked for ---
 
     def _complex(self, which: str) -> dict[str, dict[str, Any]]:
         """Return the complex encodings by their lower-case type; what is on goes before the default."""
-        modes = (self.record.get(f"{which}_encodings") or {}).get("complex") or {}
+        modes = (self.record.get(f"{which}_encodings") or {}).get("complex")
+        modes = modes if isinstance(modes, dict) else {}
         found: dict[str, dict[str, Any]] = {}
         for mode in ("default", "current"):
             named = modes.get(mode)
@@ -92,12 +111,12 @@ class LooksOf:
 
     def _column(self, which: str, name: Any) -> Any:
         table = self.graph.nodes if which == "node" else self.graph.edges
-        if name in table.column_names:
+        if isinstance(name, str) and name in table.column_names:
             return table.column(name)
         if name is None:
             return None
         made = {"degree": self.degree, "community": self.community} if which == "node" else {}
-        if made.get(name) is not None:
+        if isinstance(name, str) and made.get(name) is not None:
             return pa.chunked_array([pa.array(made[name])])
         self.looks.notes.append(f"The {which}s have no column {str(name)!r}, which an encoding is by.")
         return None
@@ -123,9 +142,9 @@ class LooksOf:
             return _category(codes, entries, name)
         palette = [str(color) for color in colors] if isinstance(colors, list) and colors else None
         if encoding.get("variation") == "continuous":
-            numbers = described(column).numbers
+            numbers, kind = described(column).numbers, described(column).kind
             if numbers is not None:
-                return _gradient(numbers, palette or GRADIENT, name)
+                return _gradient(numbers, palette or GRADIENT, name, kind)
             self.looks.notes.append(
                 f"The column {name!r} holds no numbers; its colors are by category, not continuous."
             )
@@ -133,10 +152,11 @@ class LooksOf:
 
     def _default_color(self) -> tuple[np.ndarray, dict[str, Any]]:
         if self.community is None:
-            return _gradient(np.log1p(self.degree.astype(float)), GRADIENT, "degree")
+            return _gradient(self.degree.astype(float), GRADIENT, found_name(self.graph.nodes, "degree"))
         codes = np.minimum(self.community, _LEGEND)
         entries = [[f"community {i}", PALETTE[i]] for i in range(_LEGEND)] + [["others", OTHER]]
-        return _category(codes, entries[: int(codes.max(initial=-1)) + 1], "community")
+        entries = entries[: int(codes.max(initial=-1)) + 1]
+        return _category(codes, entries, found_name(self.graph.nodes, "community"))
 
     # --- numbers ---
 
@@ -152,16 +172,6 @@ class LooksOf:
             return chosen
         column = self._bound(which, feature)
         return None if column is None else described(column).numbers
-
-    def _sizes(self, which: str, default: np.ndarray | None) -> np.ndarray:
-        """Return sizes in pixels: areas in proportion, between the smallest and the largest that reads well."""
-        numbers = self._numbers(which, "size")
-        numbers = default if numbers is None else numbers
-        assert numbers is not None
-        root = np.sqrt(np.maximum(_filled(numbers, np.nan), 0))
-        low, high = _range(root)
-        share = (_filled(root, low) - low) / (high - low) if high > low else np.full(len(root), 0.25)
-        return (_SIZES[0] + share * (_SIZES[1] - _SIZES[0])).astype(np.float32)
 
     # --- icons and badges ---
 
@@ -194,6 +204,19 @@ class LooksOf:
                 self.looks.notes.append("Icons at web addresses are not fetched; give them as data: URIs.")
 
 
+def _sizes(numbers: np.ndarray) -> np.ndarray:
+    """Return sizes in pixels: areas in proportion, between the smallest and the largest that reads well."""
+    root = np.sqrt(np.maximum(_filled(numbers, np.nan), 0))
+    low, high = _range(root)
+    share = (_filled(root, low) - low) / (high - low) if high > low else np.full(len(root), 0.25)
+    return (_SIZES[0] + share * (_SIZES[1] - _SIZES[0])).astype(np.float32)
+
+
+def found_name(nodes: Any, name: str) -> str:
+    """Return what a column of ours is called among the nodes' own."""
+    return name if name not in nodes.column_names else f"{name} (found)"
+
+
 def _range(values: np.ndarray) -> tuple[float, float]:
     known = values[np.isfinite(values)]
     return (float(known.min()), float(known.max())) if len(known) else (0.0, 0.0)
@@ -209,13 +232,21 @@ def _category(codes: np.ndarray, entries: list[list[str]], name: str) -> tuple[n
         codes = np.where(codes < 0, len(entries), codes)
         entries = [*entries, ["(none)", OTHER]]
     counts = np.bincount(codes, minlength=len(entries))
+    if len(entries) > _MOST_ENTRIES:
+        kept = np.sort(np.argsort(-counts, kind="stable")[: _MOST_ENTRIES - 1])
+        place = np.full(len(entries), len(kept))
+        place[kept] = np.arange(len(kept))
+        codes, entries = place[codes], [*(entries[i] for i in kept), ["others", OTHER]]
+        counts = np.bincount(codes, minlength=len(entries))
     legend = [
         {"label": label, "color": color, "count": int(n)} for (label, color), n in zip(entries, counts, strict=True)
     ]
     return codes.astype(np.int32), {"kind": "category", "column": name, "entries": legend}
 
 
-def _gradient(numbers: np.ndarray, stops: list[str], name: str) -> tuple[np.ndarray, dict[str, Any]]:
+def _gradient(
+    numbers: np.ndarray, stops: list[str], name: str, of: str = "number"
+) -> tuple[np.ndarray, dict[str, Any]]:
     low, high = _range(numbers)
     share = (numbers - low) / (high - low) if high > low else np.zeros(len(numbers))
     codes = np.where(np.isfinite(numbers), np.clip(np.nan_to_num(share) * (_SHADES - 1), 0, _SHADES - 1), _SHADES)
@@ -226,6 +257,7 @@ def _gradient(numbers: np.ndarray, stops: list[str], name: str) -> tuple[np.ndar
         "min": low,
         "max": high,
         "none": OTHER,
+        "of": of,
     }
 
 
@@ -249,8 +281,8 @@ def _bound_color(column: Any, name: str) -> tuple[np.ndarray, dict[str, Any]]:
     """Return the colors that a column holds: CSS text, numbers of the palette, or 0xRRGGBB00; else a category each."""
     found = described(column)
     if found.kind == "number" and found.numbers is not None:
-        whole = np.nan_to_num(found.numbers)
-        if (whole != np.floor(whole)).any():
+        whole = found.numbers[~np.isnan(found.numbers)]
+        if not np.isfinite(whole).all() or (whole != np.floor(whole)).any():
             return _gradient(found.numbers, GRADIENT, name)
         codes, texts = _categories(column)
         return _category(codes, [[text, _of_number(int(float(text)))] for text in texts], name)
@@ -286,7 +318,11 @@ def _mapped(mapping: Mapping[str, Any], column: Any) -> tuple[np.ndarray, list[A
         values, texts = [*values, categorical["other"]], [*texts, "others"]
     place = {key: i for i, key in enumerate(fixed)}
     coded = column.combine_chunks()
-    coded = coded if str(coded.type).startswith("dictionary") else coded.dictionary_encode()
+    if not pa.types.is_dictionary(coded.type):
+        try:
+            coded = coded.dictionary_encode()
+        except pa.ArrowNotImplementedError:  # lists and structs
+            coded = as_text(column).combine_chunks().dictionary_encode()
     of_value = [
         next((place[form] for form in _forms(value) if form in place), other) for value in coded.dictionary.to_pylist()
     ]

@@ -54,6 +54,8 @@ def _of_set(one: Mapping[str, Any], plottable: Any) -> tuple[Any, Any]:
     for operation in operations:
         if operation.get("type") not in ("Node", "Edge"):
             raise ValueError(f"the viewer runs no {operation.get('type')}, only nodes and edges.")
+        if operation.get("name") == _ROW:
+            raise ValueError(f"a step cannot be called {_ROW!r} here.")
         if any(name.endswith("query") for name in operation):
             raise ValueError("the viewer runs no query text; say it as a match.")
     answer = plottable.gfql(operations)

@@ -6,9 +6,8 @@ Endpoints are int32 codes made here, never ids looked up in the page. May import
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -18,12 +17,33 @@ import pyarrow.compute as pc
 from . import layout
 from .columns import Shown, as_text, described, shown
 from .communities import communities
-from .looks import Looks, LooksOf
+from .looks import Looks, LooksOf, found_name
 from .members import members
 
 MAX_EDGES = 1_000_000  # drawn edges and nodes beyond this are a sample
 PARTS = ("setup", "points", "lines", "nodes", "edges")
 _RANDOM = 1
+
+
+class _once:  # noqa: N801
+    """A property worked out once, under the scene's own lock: functools' has one lock for all scenes before 3.12."""
+
+    def __init__(self, function: Callable[[Any], Any]) -> None:
+        self.function, self.__doc__ = function, function.__doc__
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, scene: Any, owner: type | None = None) -> Any:
+        if scene is None:
+            return self
+        with scene._lock:
+            if self.name not in scene.__dict__:
+                scene.__dict__[self.name] = self.function(scene)
+            return scene.__dict__[self.name]
+
+    def __set__(self, scene: Any, value: Any) -> None:  # asked before the instance's own dict
+        raise AttributeError(self.name)
 
 
 @dataclass(frozen=True)
@@ -64,12 +84,12 @@ class Scene:
         """Return what the collections of a viewer's URL hold; see :func:`members`."""
         return members(self.graph, self._bindings("edge"), text) if text else []
 
-    @cached_property
+    @_once
     def graph(self) -> Graph:
         """What is drawn."""
         return drawn(self.nodes, self.edges, self._bindings("node"), self._bindings("edge"), self.limit)
 
-    @cached_property
+    @_once
     def setup(self) -> dict[str, Any]:
         """All that is no table: names, counts, bindings, columns, looks, notes."""
         graph, looks = self.graph, self._looks
@@ -96,52 +116,65 @@ class Scene:
         found = (self.record.get(f"{which}_encodings") or {}).get("bindings") or {}
         return {str(name): str(column) for name, column in found.items() if column is not None}
 
-    @cached_property
+    @_once
     def degree(self) -> np.ndarray:
         """How many edge ends each node has."""
         graph = self.graph
         count = graph.nodes.num_rows
         return np.bincount(graph.source, minlength=count) + np.bincount(graph.destination, minlength=count)
 
-    @cached_property
+    @_once
     def community(self) -> np.ndarray | None:
         """The community of each node, where it could be found."""
         return communities(self.graph.source, self.graph.destination, self.graph.nodes.num_rows)
 
-    @cached_property
+    @_once
     def _looks(self) -> Looks:
         return LooksOf(self.record, self.graph, self.degree, self.community).found()
 
-    @cached_property
+    @_once
+    def _bound(self) -> np.ndarray | None:
+        """The places that the dataset gives, or None; nodes without one are put in the middle, and a note says so."""
+        graph, names = self.graph, self._bindings("node")
+        x, y = (_numbers(graph.nodes, names.get(name)) for name in ("node_x", "node_y"))
+        if x is None or y is None or not len(x):
+            return None
+        with np.errstate(over="ignore"):
+            at = np.stack([x, y], axis=1).astype(np.float32)
+        known = np.isfinite(at).all(axis=1)
+        if not known.all():
+            graph.notes.append(f"{(~known).sum():,} nodes have no place; they are drawn in the middle.")
+            at[~known] = np.median(at[known], axis=0) if known.any() else 0
+        return at
+
+    @_once
     def positions(self) -> np.ndarray:
         """Where each node is: bound columns when both are there and hold numbers, else the seed layout."""
-        graph, bound = self.graph, self._bindings("node")
-        given = [_numbers(graph.nodes, bound.get(name)) for name in ("node_x", "node_y")]
-        if all(axis is not None for axis in given) and graph.nodes.num_rows:
-            return np.nan_to_num(np.stack(given, axis=1)).astype(np.float32)  # type: ignore[arg-type]
-        return layout.seed(graph.source, graph.destination, graph.nodes.num_rows)
+        bound: np.ndarray | None = self._bound
+        return (
+            bound
+            if bound is not None
+            else layout.seed(self.graph.source, self.graph.destination, self.graph.nodes.num_rows)
+        )
 
-    @cached_property
+    @_once
     def _points(self) -> pa.Table:
         at = self.positions
         return pa.table({"x": at[:, 0].copy(), "y": at[:, 1].copy(), **self._looks.points})
 
-    @cached_property
+    @_once
     def _lines(self) -> pa.Table:
         return pa.table({"source": self.graph.source, "destination": self.graph.destination, **self._looks.lines})
 
-    @cached_property
+    @_once
     def _shown_nodes(self) -> Shown:
-        made = {"degree": self.degree.astype(np.int32)}
-        if self.community is not None:
-            made["community"] = self.community.astype(np.int32)
         table = self.graph.nodes
-        for name, values in made.items():
-            if name not in table.column_names:
-                table = table.append_column(name, pa.array(values))
+        for name, values in (("degree", self.degree), ("community", self.community)):
+            if values is not None:
+                table = table.append_column(found_name(table, name), pa.array(values.astype(np.int32)))
         return shown(table)
 
-    @cached_property
+    @_once
     def _shown_edges(self) -> Shown:
         return shown(self.graph.edges)
 
@@ -202,15 +235,35 @@ def drawn(
 def _ids(columns: list[Any]) -> tuple[pa.Array, list[int]]:
     """Return ids of one type, one after another, and how many each column has."""
     kinds = {column.type for column in columns}
-    if len(kinds) > 1:
-        whole = all(pa.types.is_integer(kind) for kind in kinds)
-        numbers = all(pa.types.is_integer(kind) or pa.types.is_floating(kind) for kind in kinds)
-        kind = pa.int64() if whole else pa.float64()
-        columns = [pc.cast(c, kind, safe=False) if numbers else as_text(c) for c in columns]
-    if pa.types.is_dictionary(columns[0].type):
-        columns = [as_text(column) for column in columns]
+    if len(kinds) > 1 or any(map(pa.types.is_dictionary, kinds)):
+        columns = _of_one_type([_plain(column) for column in columns])
     chunks = [chunk for column in columns for chunk in column.chunks]
     return pa.chunked_array(chunks, columns[0].type).combine_chunks(), [len(column) for column in columns]
+
+
+def _plain(column: Any) -> Any:
+    return column.cast(column.type.value_type) if pa.types.is_dictionary(column.type) else column
+
+
+def _of_one_type(columns: list[Any]) -> list[Any]:
+    """Return columns of ids as one type in which equal ones are equal, and no others: 1, 1.0 and the text "1" are."""
+    kinds = {column.type for column in columns}
+    if len(kinds) == 1:
+        return columns
+    if all(map(pa.types.is_timestamp, kinds)) and len({kind.tz is None for kind in kinds}) == 1:
+        zone = "UTC" if next(iter(kinds)).tz else None
+        return [pc.cast(column, pa.timestamp("us", zone), safe=False) for column in columns]
+    for target in (pa.int64(), pa.float64()):
+        if all(pa.types.is_integer(kind) or (target == pa.float64() and _is_real(kind)) for kind in kinds):
+            try:
+                return [pc.cast(column, target) for column in columns]
+            except pa.ArrowInvalid:  # some number is not exact there
+                continue
+    return [as_text(column) for column in columns]
+
+
+def _is_real(kind: Any) -> bool:
+    return bool(pa.types.is_floating(kind) or pa.types.is_decimal(kind))
 
 
 def _coded(ids: pa.Array) -> tuple[np.ndarray, pa.Array]:

@@ -96,7 +96,7 @@ function paint() {
 const color = (name, given = data.params.get(name)) => { return given ? (CSS.supports("color", given) ? given : CSS.supports("color", `#${given}`) ? `#${given}` : null) : null; };
 const short = (text) => (flag("shortenLabels", true) && text.length > 28 ? text.slice(0, 27) + "…" : text);
 let titles = null;
-const title = (i) => (titles ? (titles.kind === "number" ? String(titles.value(i) ?? "") : data.shown(titles, i)) : ""); // an id is no quantity
+const title = (i) => (titles ? data.shown(titles, i) : "");
 const tint = (i) => looks.css(view.colors.subarray(3 * i, 3 * i + 3));
 
 function attributes(nodes, edges) {
@@ -258,9 +258,10 @@ function choose(i) {
   view.near = new Set(data.params.get("neighborhoodHighlight") === "node" ? [] : near.filter((n) => !only || n.way === only || n.way === "↔").map((n) => n.node));
   report.selected = title(i);
   document.body.classList.add("inspecting");
-  panels.inspectNode($("inspector"), { title: title(i), columns: nodeColumns, row: i, color: tint(i), neighbours: near, name: title, go: (j) => { choose(j); show(j); } });
+  panels.inspectNode($("inspector"), { title: title(i), columns: nodeColumns, row: i, color: tint(i), neighbours: near, name: title, go: (j) => { choose(j); show(j); $("inspector").querySelector(".name").focus(); } });
   renderer.redraw();
-  table?.draw();
+  table?.mark();
+  $("heard").textContent = `${title(i)}, ${count(near.length)} neighbours`;
 }
 
 function show(i) {
@@ -279,7 +280,7 @@ function nothing() {
   view.chosen = -1; view.near = new Set(); report.selected = null;
   panels.inspectNothing($("inspector"), "Click a node, or press N to go through them.", setup.notes);
   renderer.redraw();
-  table?.draw();
+  table?.mark();
 }
 
 function hover(i, x, y) {
@@ -369,6 +370,7 @@ function wire() {
     e.preventDefault();
     action();
   });
+  $("found").onkeydown = (e) => { if (e.key === "Escape") { e.stopPropagation(); $("found").hidden = true; $("search").focus(); } };
   document.addEventListener("pointerdown", (e) => { if (!e.target.closest(".find")) $("found").hidden = true; });
   if (!flag("menu", true)) $("head").hidden = true;
   if (!flag("info", true)) $("counts").hidden = true;

@@ -80,9 +80,13 @@ export function shown(column, i) {
 
 export function written(value, kind) {
   if (value == null) return "";
-  if (kind === "time") return new Date(Number(value)).toISOString().replace("T", " ").replace(/(:00)?\.000Z$/, "").replace(/Z$/, "");
-  if (kind === "number") return Number.isInteger(value) ? value.toLocaleString("en") : String(Number(value.toPrecision(6)));
+  if (kind === "time") return (iso(value) || "").replace("T", " ").replace(/(:00)?\.000Z$/, "").replace(/Z$/, "") || String(value);
   return String(value);
+}
+
+export function iso(value) { // null for what no calendar of the page reaches
+  const date = new Date(Number(value));
+  return isNaN(date) ? null : date.toISOString();
 }
 
 export const count = (n) => n.toLocaleString("en");

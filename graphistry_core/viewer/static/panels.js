@@ -13,19 +13,28 @@ export function legend(place, look, title, hidden, changed) {
   place.append(element("h2", { textContent: title ? `${title}: ${look.column}` : look.column }));
   if (look.kind === "continuous") {
     place.append(
-      element("div", { className: "ramp", style: `background: linear-gradient(90deg, ${look.stops.join(",")})` }),
-      element("div", { className: "ends" }, element("span", { textContent: written(look.min, "number") }), element("span", { textContent: written(look.max, "number") })),
+      element("div", { className: "ramp" }),
+      element("div", { className: "ends" }, element("span", { textContent: written(look.min, look.of) }), element("span", { textContent: written(look.max, look.of) })),
     );
+    [...place.querySelectorAll(".ramp")].at(-1).style.background = `linear-gradient(90deg, ${look.stops.join(",")})`;
     return;
   }
   toggles(place, look.entries, hidden, changed);
 }
 
+function swatch(color) {
+  const made = element("i");
+  made.style.background = color; // as a value: text of the dataset's is no place for more declarations
+  return made;
+}
+
 // Buttons that hide a category each; the first ones are shown, the rest at a press.
 function toggles(place, entries, hidden, changed, most = 14) {
-  const buttons = entries.map((entry, code) => {
+  const codes = entries.map((_, code) => code).filter((code) => entries[code].count);
+  const made = (code) => {
+    const entry = entries[code];
     const button = element("button", { className: "entry", title: `Show or hide ${entry.label}`, data: { "aria-pressed": String(!hidden.has(code)) } },
-      ...(entry.color ? [element("i", { style: `background: ${entry.color}` })] : []),
+      ...(entry.color ? [swatch(entry.color)] : []),
       element("span", { textContent: entry.label }), element("small", { textContent: count(entry.count) }));
     button.onclick = () => {
       if (!hidden.delete(code)) hidden.add(code);
@@ -33,11 +42,11 @@ function toggles(place, entries, hidden, changed, most = 14) {
       changed();
     };
     return button;
-  }).filter((_, code) => entries[code].count);
-  place.append(...buttons.slice(0, most));
-  if (buttons.length > most) {
-    const more = element("button", { className: "entry", textContent: `${count(buttons.length - most)} more` });
-    more.onclick = () => more.replaceWith(...buttons.slice(most));
+  };
+  place.append(...codes.slice(0, most).map(made));
+  if (codes.length > most) {
+    const more = element("button", { className: "entry", textContent: `${count(codes.length - most)} more` });
+    more.onclick = () => { const rest = codes.slice(most).map(made); more.replaceWith(...rest); rest[0].focus(); };
     place.append(more);
   }
 }
@@ -118,7 +127,7 @@ function attributes(place, made, row) {
 }
 
 export function inspectNode(place, { title, columns: made, row, color, neighbours, name, go }) {
-  place.replaceChildren(element("h2", { textContent: "Node" }), element("p", { className: "name" }, element("i", { className: "dot", style: `background:${color};display:inline-block;width:10px;height:10px;border-radius:50%;margin-right:8px` }), title));
+  place.replaceChildren(element("h2", { textContent: "Node" }), element("p", { className: "name", tabIndex: -1 }, element("i", { className: "dot", style: `background:${color};display:inline-block;width:10px;height:10px;border-radius:50%;margin-right:8px` }), title));
   attributes(place, made, row);
   place.append(element("h2", { textContent: `Neighbours (${count(neighbours.length)})` }));
   for (const { node, way, color: tint, times } of neighbours.slice(0, 50)) {

@@ -1,5 +1,5 @@
 // Nodes and edges as a table: sorted at a press, by the page, exported whole. It shows what the filters leave.
-import { count, shown } from "data";
+import { count, iso, shown } from "data";
 import { element } from "panels";
 
 const PAGE = 100;
@@ -9,8 +9,8 @@ export function create(place, tabs) {
   const body = element("div", { className: "scroll", tabIndex: 0, data: { role: "region", "aria-label": "Rows" } });
   const info = element("span", { data: { role: "status" } });
   const buttons = tabs.map((tab, i) => element("button", { textContent: tab.name, onclick: () => { Object.assign(state, { tab: i, sort: null, down: false, page: 0 }); draw(); }, data: { role: "tab" } }));
-  const back = element("button", { textContent: "Back", onclick: () => { state.page--; draw(); } });
-  const next = element("button", { textContent: "Next", onclick: () => { state.page++; draw(); } });
+  const back = element("button", { textContent: "Back", onclick: () => { if (state.page > 0) { state.page--; draw(); } } });
+  const next = element("button", { textContent: "Next", onclick: () => { if (next.getAttribute("aria-disabled") !== "true") { state.page++; draw(); } } });
   const csv = element("button", { textContent: "CSV", onclick: save });
   place.append(element("div", { className: "bar" }, element("div", { data: { role: "tablist", "aria-label": "Tables" } }, ...buttons), info, back, next, csv), body);
 
@@ -32,7 +32,7 @@ export function create(place, tabs) {
     state.page = Math.min(Math.max(state.page, 0), pages - 1);
     buttons.forEach((button, i) => button.setAttribute("aria-selected", String(i === state.tab)));
     info.textContent = `${count(all.length)} ${tab.name.toLowerCase()}, page ${state.page + 1} of ${count(pages)}`;
-    back.disabled = state.page === 0; next.disabled = state.page === pages - 1;
+    back.setAttribute("aria-disabled", String(state.page === 0)); next.setAttribute("aria-disabled", String(state.page === pages - 1)); // they keep the focus
     const head = element("tr", {}, ...columns.map((column, at) => {
       const way = state.sort === at ? (state.down ? "descending" : "ascending") : "none";
       return element("th", { scope: "col", data: { "aria-sort": way } }, element("button", {
@@ -42,20 +42,26 @@ export function create(place, tabs) {
     }));
     const lines = all.slice(state.page * PAGE, state.page * PAGE + PAGE).map((i) => {
       const line = element("tr", { onclick: () => tab.open(i) }, ...columns.map((column, at) => element("td", {}, at ? shown(column, i) : element("button", { textContent: shown(column, i) || "open", title: "Inspect" }))));
-      if (i === tab.chosen()) line.className = "chosen";
+      line.row = i;
       return line;
     });
     body.replaceChildren(element("table", {}, element("thead", {}, head), element("tbody", {}, ...lines)));
+    mark();
+  }
+
+  function mark() { // the rows stay, and with them the focus of whoever goes through them by key
+    const chosen = tabs[state.tab].chosen();
+    for (const line of body.querySelectorAll("tbody tr")) line.className = line.row === chosen ? "chosen" : "";
   }
 
   function save() {
     const tab = tabs[state.tab], columns = tab.columns();
     const cell = (text) => (/[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
-    const raw = (column, i) => { const v = column.value(i); return v == null ? "" : column.kind === "time" ? new Date(Number(v)).toISOString() : String(v); };
+    const raw = (column, i) => { const v = column.value(i); return v == null ? "" : (column.kind === "time" && iso(v)) || String(v); };
     const lines = [columns.map((c) => cell(c.name)), ...rows().map((i) => columns.map((c) => cell(raw(c, i))))];
     download(new Blob([lines.map((line) => line.join(",")).join("\r\n") + "\r\n"], { type: "text/csv" }), `${tab.name.toLowerCase()}.csv`);
   }
-  return { draw };
+  return { draw, mark };
 }
 
 export function download(blob, name) {
