@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -31,6 +32,7 @@ def create_app(hub: Hub | None = None, *, hosts: Collection[str] | None = None, 
     only requests for these host names and for loopback ones are answered (DevServer does so on a loopback address).
     """
     app = Flask("graphistry_devserver", static_folder=None)
+    codecs.lookup("idna")  # werkzeug's; first looked up while another thread imports, it can be "unknown"
     hub = hub or Hub(**hub_options)
     gateway = Gateway(hub, Dev(hub))
     edge = Edge(gateway, hosts)

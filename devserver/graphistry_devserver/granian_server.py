@@ -25,6 +25,7 @@ from .server import DevServer
 _THREADS = 64  # requests at once; a task's request waits in one for as long as the task runs
 _POLL_S = 0.05
 _PATIENCE_S = 60.0
+_GRACE_S = 5.0  # then a worker that does not stop, as one told so while it starts, is killed
 _LOG = {"formatter": "generic", "class": "logging.StreamHandler", "stream": "ext://sys.stderr"}
 
 
@@ -52,6 +53,7 @@ def serve(server: DevServer, ready: Callable[[str], None]) -> None:
         port=port,
         interface=Interfaces.WSGI,
         workers=1,
+        workers_kill_timeout=int(_GRACE_S),
         blocking_threads=_THREADS,
         websockets=False,
         log_level=LogLevels.error,
