@@ -173,11 +173,14 @@ def test_columns_of_every_type_arrive_as_the_page_reads_them():
             "list": pa.array([[1], None, [2, 3]]),
             "bytes": pa.array([b"\xff", b"a", None], pa.large_binary()),
             "decimal": pa.array([Decimal("1.5"), None, Decimal(2)]),
+            "span": pa.array([pd.Timedelta("1.5s"), None, pd.Timedelta(0)]),
         }
     )
     made = shown(table)
-    kinds = ["number", "number", "text", "time", "text", "bool", "text", "text", "number"]
-    assert made.columns == [{"name": name, "kind": kind} for name, kind in zip(table.column_names, kinds, strict=True)]
+    kinds = ["number", "number", "text", "time", "text", "bool", "text", "text", "number", "number"]
+    assert [one["kind"] for one in made.columns] == kinds
+    assert [one["name"] for one in made.columns if "zone" in one] == ["time"]
+    assert made.table.column("span").to_pylist() == [1.5, None, 0]
     assert made.table.column("whole").type == pa.int32()
     assert made.table.column("large").to_pylist() == [1, 2**40, 3]
     assert made.table.column("huge").to_pylist() == ["1", str(2**62), "3"]

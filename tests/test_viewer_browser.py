@@ -327,19 +327,16 @@ def test_collections_are_listed_and_can_be_switched_off(viewer, server):
 
 
 def test_values_are_shown_as_they_are_and_found_by_what_is_shown(viewer, server):
-    nodes = pd.DataFrame(
-        {
-            "id": [1234567, 2020],
-            "amount": [1234567.89, 37.774929],
-            "far": np.array(["2020-01-01", "300000-01-01"], "datetime64[s]"),
-        }
-    )
+    nodes = pd.DataFrame({"id": [1234567, 2020], "amount": [1234567.89, 37.774929]})
+    nodes["far"] = np.array(["2020-01-01", "300000-01-01"], "datetime64[s]")
+    nodes["here"] = pd.to_datetime(["2026-01-01 12:00"] * 2).tz_localize("US/Pacific")
     graph = _client(server).edges(pd.DataFrame({"s": [1234567], "d": [2020]}), "s", "d").nodes(nodes, "id")
     viewer.open(graph.plot(render=False))
     viewer.page.keyboard.press("t")
     rows = viewer.page.locator("#table tbody tr").all_inner_texts()
     assert rows[0].split()[:3] == ["1234567", "1234567.89", "2020-01-01"]
     assert "37.774929" in rows[1]
+    assert "2026-01-01 20:00 UTC" in rows[1]
     viewer.page.locator("#search").fill("1234567")
     viewer.wait("graphistry.found === 1")
 

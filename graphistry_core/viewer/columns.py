@@ -14,7 +14,7 @@ _FEW = 10_000  # different texts of a column that goes as a dictionary, if each 
 
 
 class Shown(NamedTuple):
-    """A table in the page's types, and what each column is: ``{name, kind}`` with kind number, time, bool or text."""
+    """A table in the page's types, and its columns: ``{name, kind}``, kind number, time, bool or text, and ``zone``."""
 
     table: pa.Table
     columns: list[dict[str, Any]]
@@ -34,7 +34,8 @@ def shown(table: pa.Table) -> Shown:
     for name, column in zip(table.column_names, table.columns, strict=True):
         kind, converted = _converted(column)
         columns.append(converted)
-        described_columns.append({"name": name, "kind": kind})
+        zoned = pa.types.is_timestamp(column.type) and column.type.tz is not None  # shown in UTC, and said so
+        described_columns.append({"name": name, "kind": kind, **({"zone": "UTC"} if zoned else {})})
     return Shown(pa.table(columns, names=table.column_names), described_columns)
 
 
@@ -77,6 +78,9 @@ def _converted(column: Any) -> tuple[str, Any]:
         return "number", pc.cast(column, pa.float64())
     if pa.types.is_decimal(kind):
         return "number", pc.cast(column, pa.float64(), safe=False)
+    if pa.types.is_duration(kind):  # in seconds
+        unit = {"s": 1, "ms": 1e3, "us": 1e6, "ns": 1e9}[kind.unit]
+        return "number", pc.divide(pc.cast(column.cast(pa.int64()), pa.float64(), safe=False), unit)
     if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
         instants = pc.cast(pc.cast(column, pa.timestamp("ms"), safe=False), pa.int64())
         return "time", pc.cast(instants, pa.float64(), safe=False)

@@ -53,9 +53,9 @@ async function fetched(name, progress, more = "") {
 }
 
 // A column: value(i), and, where it has them, numbers (NaN for null) or codes into labels.
-export function column(from, { name, kind }) {
+export function column(from, { name, kind, zone }) {
   const vector = from.getChild(name);
-  const made = { name, kind, value: (i) => vector.get(i) };
+  const made = { name, kind, zone, value: (i) => vector.get(i) };
   if (kind === "text") {
     const data = vector.data[0];
     if (data && data.dictionary) {
@@ -75,7 +75,8 @@ export function column(from, { name, kind }) {
 }
 
 export function shown(column, i) {
-  return written(column.value(i), column.kind);
+  const text = written(column.value(i), column.kind);
+  return text && column.zone ? `${text} ${column.zone}` : text;
 }
 
 export function written(value, kind) {

@@ -22,7 +22,7 @@ export function create(place, tabs) {
     return kept.sort((i, j) => {
       const a = values.get(i), b = values.get(j);
       if (a == null || b == null) return (a == null) - (b == null);
-      return sign * (typeof a === "string" ? a.localeCompare(b) : Number(a) - Number(b));
+      return sign * (typeof a === "string" ? a.localeCompare(b, "en", { numeric: true }) : Number(a) - Number(b));
     });
   }
 
@@ -57,7 +57,7 @@ export function create(place, tabs) {
   function save() {
     const tab = tabs[state.tab], columns = tab.columns();
     const cell = (text) => (/[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
-    const raw = (column, i) => { const v = column.value(i); return v == null ? "" : (column.kind === "time" && iso(v)) || String(v); };
+    const raw = (column, i) => { const v = column.value(i); return v == null ? "" : (column.kind === "time" && iso(v)?.slice(0, column.zone ? undefined : -1)) || String(v); };
     const lines = [columns.map((c) => cell(c.name)), ...rows().map((i) => columns.map((c) => cell(raw(c, i))))];
     download(new Blob([lines.map((line) => line.join(",")).join("\r\n") + "\r\n"], { type: "text/csv" }), `${tab.name.toLowerCase()}.csv`);
   }
