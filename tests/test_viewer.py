@@ -156,9 +156,10 @@ def test_an_encoding_by_a_column_that_is_not_there_is_a_note():
 def test_bound_positions_win():
     nodes = pd.DataFrame({"id": [1, 2, 3], "x": [0, 5, -5], "y": [1.5, None, 2.0]})
     scene = _scene(_edges((1, 2), (2, 3)), nodes, node_bindings={"node_x": "x", "node_y": "y"})
+    setup = scene.part("setup")  # what the page asks for first
+    assert setup["placed"]
+    assert setup["notes"] == ["1 nodes have no place; they are drawn in the middle."]
     assert _read(scene.part("points"))[["x", "y"]].to_numpy().tolist() == [[0, 1.5], [-2.5, 1.75], [-5, 2]]
-    assert scene.part("setup")["placed"]
-    assert scene.part("setup")["notes"] == ["1 nodes have no place; they are drawn in the middle."]
 
 
 def test_columns_of_every_type_arrive_as_the_page_reads_them():

@@ -93,11 +93,8 @@ class Scene:
     def setup(self) -> dict[str, Any]:
         """All that is no table: names, counts, bindings, columns, looks, notes."""
         graph, looks = self.graph, self._looks
-        placed = all(
-            _numbers(graph.nodes, self._bindings("node").get(axis)) is not None for axis in ("node_x", "node_y")
-        )
         return {
-            "placed": placed,
+            "placed": self._bound is not None,
             "name": self.record.get("name") or "Untitled",
             "description": self.record.get("description") or "",
             "dataset_id": self.record.get("dataset_id"),
@@ -252,7 +249,10 @@ def _of_one_type(columns: list[Any]) -> list[Any]:
         return columns
     if all(map(pa.types.is_timestamp, kinds)) and len({kind.tz is None for kind in kinds}) == 1:
         zone = "UTC" if next(iter(kinds)).tz else None
-        return [pc.cast(column, pa.timestamp("us", zone), safe=False) for column in columns]
+        try:
+            return [pc.cast(column, pa.timestamp("ns", zone)) for column in columns]
+        except pa.ArrowInvalid:  # before 1677 or after 2262
+            return [pc.cast(column, pa.timestamp("us", zone), safe=False) for column in columns]
     for target in (pa.int64(), pa.float64()):
         if all(pa.types.is_integer(kind) or (target == pa.float64() and _is_real(kind)) for kind in kinds):
             try:
