@@ -259,7 +259,12 @@ def test_the_page_its_policy_and_its_data(graphistry_server):
     client.register(**graphistry_server.register_kwargs)
     url = client.edges(_edges(("a", "b")), "s", "d").name("</script><b>").plot(render=False)
     answer, boot = _parts(url)
-    assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+    policy = dict(part.split(" ", 1) for part in answer.headers["Content-Security-Policy"].split("; "))
+    assert (policy["default-src"], policy["connect-src"]) == ("'none'", "'self'")
+    asked = {source for sources in policy.values() for source in sources.split()}
+    here = {"'none'", "'self'", "'unsafe-inline'", "data:", "blob:"}
+    assert {source for source in asked - here if not source.startswith("'nonce-")} == set()
+    assert "unsafe" not in policy["script-src"]
     assert "<b>" not in answer.text
     base = graphistry_server.url + boot["data"]
     setup = requests.get(base + "setup", {"session": boot["session"]}, timeout=30)
