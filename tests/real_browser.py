@@ -83,6 +83,12 @@ def viewer(chromium, server):
     assert opened.problems == []
 
 
+def follow(target) -> None:
+    """Click a link or a form's button, and wait for the page it leads to: a click alone does not."""
+    with target.page.expect_navigation():
+        target.click()
+
+
 def serious(page) -> list:
     """Return what axe-core finds on a page that is serious or worse."""
     if _WANTED:

@@ -7,7 +7,7 @@ import re
 import pandas as pd
 import pytest
 import requests
-from real_browser import Page, chromium, in_a_browser, serious, server, viewer  # noqa: F401
+from real_browser import Page, chromium, follow, in_a_browser, serious, server, viewer  # noqa: F401
 
 import graphistry_core
 
@@ -27,7 +27,7 @@ def _log_in(page, server, path="/"):
     page.goto(server.url + path)
     page.get_by_label("User name").fill(server.register_kwargs["username"])
     page.get_by_label("Password").fill(server.register_kwargs["password"])
-    page.get_by_role("button", name="Log in").click()
+    follow(page.get_by_role("button", name="Log in"))
 
 
 def test_from_a_failed_task_to_a_fault_in_the_journal(viewer, server):
@@ -36,25 +36,25 @@ def test_from_a_failed_task_to_a_fault_in_the_journal(viewer, server):
         graph.python_remote_json(BROKEN)
     _log_in(page, server)
     assert "Payments" in page.locator("tbody").inner_text()
-    page.get_by_role("link", name="Tasks").click()
+    follow(page.get_by_role("link", name="Tasks"))
     assert "KeyError: 'amount'" in page.locator("tbody tr").first.inner_text()
-    page.locator("tbody a").first.click()
+    follow(page.locator("tbody a").first)
     text = page.locator("main").inner_text()
     assert "return float(g._edges['amount'].sum())" in text
     assert "looking at 2 edges" in text
     source = page.get_by_label("Source")
     assert source.input_value().strip() == BROKEN.strip()
     source.fill(BROKEN.replace("'amount'", "'value'"))
-    page.get_by_role("button", name="Run").click()
+    follow(page.get_by_role("button", name="Run"))
     assert page.get_by_role("status").inner_text().startswith("200")
     assert page.locator("pre").first.inner_text() == "3.5"
-    page.get_by_role("link", name="Switches").click()
+    follow(page.get_by_role("link", name="Switches"))
     page.get_by_label("Operation").select_option("python")
     page.get_by_label("Status").fill("503")
     page.get_by_label("Times").fill("1")
-    page.get_by_role("button", name="Add").click()
+    follow(page.get_by_role("button", name="Add"))
     assert "status 503, times 1" in page.locator("table").first.inner_text()
-    page.get_by_role("link", name="Journal").click()
+    follow(page.get_by_role("link", name="Journal"))
     with pytest.raises(graphistry_core.errors.GraphistryError):
         graph.python_remote_json("def task(g): return 1")
     page.get_by_text("(fault 1)").wait_for()  # the page shows it by itself
@@ -66,14 +66,14 @@ def test_from_a_failed_task_to_a_fault_in_the_journal(viewer, server):
 def test_datasets_are_seen_opened_and_deleted(viewer, server):
     graph, page = _dataset(server), viewer.page
     _log_in(page, server)
-    page.get_by_role("link", name="Open Payments").click()
+    follow(page.get_by_role("link", name="Open Payments"))
     viewer.wait("window.graphistry && graphistry.ready")
     assert viewer.state()["edges"] == 2
     page.go_back()
-    page.get_by_role("link", name="Payments", exact=True).click()
+    follow(page.get_by_role("link", name="Payments", exact=True))
     assert '"dataset_id"' in page.locator("pre").last.inner_text()
     assert "source" in page.locator("table").inner_text()
-    page.get_by_role("button", name="Delete this dataset").click()
+    follow(page.get_by_role("button", name="Delete this dataset"))
     assert "No dataset yet" in page.locator("main").inner_text()
     with pytest.raises(graphistry_core.errors.GraphistryError):
         graph.python_remote_json("def task(g): return 1")
@@ -83,23 +83,23 @@ def test_switches(viewer, server):
     page = viewer.page
     _log_in(page, server, "/dashboard/switches")
     before = server.dev.clock.now()
-    page.get_by_role("button", name="An hour later").click()
+    follow(page.get_by_role("button", name="An hour later"))
     assert 3500 < server.dev.clock.now() - before < 3700
     # The token is an hour old now: the browser has to log in again, as a client would.
     assert page.url.startswith(server.url + "/accounts/login/")
     server.dev.clock.reset()
     page.goto(server.url + "/dashboard/switches")
-    page.get_by_role("button", name="Stop").click()
+    follow(page.get_by_role("button", name="Stop"))
     assert server.dev.clock.frozen
-    page.get_by_role("button", name="Go on").click()
+    follow(page.get_by_role("button", name="Go on"))
     assert not server.dev.clock.frozen
     name = next(iter(server.dev.flags.get()))
     on = server.dev.flags.get()[name]
-    page.get_by_role("button", name=f"Turn {'off' if on else 'on'} {name}").click()
+    follow(page.get_by_role("button", name=f"Turn {'off' if on else 'on'} {name}"))
     assert server.dev.flags.get()[name] is not on
     server.dev.faults.add("python", latency_s=0.1)
     page.reload()
-    page.get_by_role("button", name="Take away").click()
+    follow(page.get_by_role("button", name="Take away"))
     assert server.dev.faults.list() == []
 
 

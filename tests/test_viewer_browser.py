@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from real_browser import Page, chromium, in_a_browser, serious, server, viewer  # noqa: F401
+from real_browser import Page, chromium, follow, in_a_browser, serious, server, viewer  # noqa: F401
 
 import graphistry_core
 
@@ -231,10 +231,10 @@ def test_each_error_says_what_to_do(viewer, server):
     private = client.edges(CALLS, "from", "to").plot(render=False)
     viewer.page.goto(private)
     assert "private" in viewer.text("main")
-    viewer.page.get_by_role("link", name="Log in").click()
+    follow(viewer.page.get_by_role("link", name="Log in"))
     viewer.page.get_by_label("User name").fill(server.register_kwargs["username"])
     viewer.page.get_by_label("Password").fill(server.register_kwargs["password"])
-    viewer.page.get_by_role("button", name="Log in").click()
+    follow(viewer.page.get_by_role("button", name="Log in"))
     viewer.wait("window.graphistry && graphistry.ready")
     assert _shown(viewer) == (5, 6)
 
