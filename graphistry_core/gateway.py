@@ -16,6 +16,7 @@ from . import browser, wire
 from .dashboard import Dashboard, is_dashboard
 from .dev import Dev, Visit
 from .dev.control import Control, is_control
+from .dev.masks import scrub_path
 from .errors import GraphistryError, MethodNotAllowed, NotAuthenticated, NotFound, NotImplementedHere, ServerError
 from .hub import Hub
 from .hub import page as pages
@@ -54,7 +55,7 @@ class Gateway:
         except Exception:
             reference = uuid.uuid4().hex[:8]
             with contextlib.suppress(Exception):  # an exception may even spoil its own traceback
-                log.exception("request %s %s failed (reference %s)", http.method, http.path, reference)
+                log.exception("request %s %s failed (reference %s)", http.method, scrub_path(http.path), reference)
             visit.error = ServerError(f"The server failed; its log has the traceback under {reference}.")
             answer = error_response(visit.error)
         return answer if self.dev is None or is_control(http.path) else self.dev.leave(visit, answer)

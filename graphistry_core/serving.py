@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -18,10 +19,12 @@ from click.core import ParameterSource
 
 from .console import failing, say, stdout_to_stderr
 from .errors import GraphistryError
+from .log_lines import KINDS, write_lines
 
 if TYPE_CHECKING:
     from graphistry_devserver import DevServer
 
+log = logging.getLogger("graphistry_core")
 F = TypeVar("F", bound=Callable[..., Any])
 _ENV = "GRAPHISTRY_DEVSERVER_"
 _ENDING = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
@@ -143,20 +146,24 @@ def _users(pairs: Sequence[str]) -> dict[str, Any]:
 @_option("--external-url", metavar="URL", help="Protocol and host under which clients reach this server.")
 @_option("--server", type=click.Choice(["builtin", "granian"]), default="builtin", show_default=True,
          help="What reads HTTP; granian needs the extra fast.")  # fmt: skip
+@_option("--log", type=click.Choice(KINDS), default="problems", show_default=True,
+         help="Lines on stderr: problems only, or every request and task too, for people or as JSON.")  # fmt: skip
 @_option("--tls", is_flag=True, help="Speak HTTPS, with a certificate made at the start.")
 @server_options
 @click.pass_context
 def serve(context: click.Context, /, **options: Any) -> None:
     """Serve existing Graphistry clients. The first line on stdout is the URL."""
     with failing():
+        kind = options.pop("log")
+        write_lines(kind)
         if options.pop("server") == "granian":
-            _serve_by_granian(context, **options)
+            _serve_by_granian(context, kind, **options)
             return
         server = _dev_server(context, **options)
         with _until_signal() as wait, _seeded(server):
             click.echo(server.url)
             sys.stdout.flush()
-            _announce(server)
+            _announce(server, log.info if kind == "json" else say)
             threading.Thread(target=_warm_up, args=(server,), daemon=True).start()
             wait(server)
 
@@ -174,7 +181,7 @@ def _seeded(server: DevServer) -> Iterator[None]:
         yield
 
 
-def _serve_by_granian(context: click.Context, /, **options: Any) -> None:
+def _serve_by_granian(context: click.Context, kind: str, /, **options: Any) -> None:
     from graphistry_devserver import granian_server
 
     server = _dev_server(context, **options)
@@ -182,38 +189,39 @@ def _serve_by_granian(context: click.Context, /, **options: Any) -> None:
     def ready(url: str) -> None:
         click.echo(url)
         sys.stdout.flush()
-        say("granian serves in one process of its own; a client that goes away does not end its task.")
-        say("The Python endpoint runs any code it is given, as this user, on this machine.")
-        say("Ctrl-C stops it.")
+        tell = log.info if kind == "json" else say
+        tell("granian serves in one process of its own; a client that goes away does not end its task.")
+        tell("The Python endpoint runs any code it is given, as this user, on this machine.")
+        tell("Ctrl-C stops it.")
 
-    granian_server.serve(server, ready)
+    granian_server.serve(server, ready, kind)
 
 
-def _announce(server: DevServer) -> None:
+def _announce(server: DevServer, tell: Callable[[str], None]) -> None:
     if server.hub.accounts.strict:
-        say("Only the users named with --user or in the configuration can log in.")
+        tell("Only the users named with --user or in the configuration can log in.")
     else:
-        say("Any user name and password, personal key and organization is accepted (name users with --user).")
+        tell("Any user name and password, personal key and organization is accepted (name users with --user).")
     for sentence in server.seeded:
-        say(sentence)
-    say("The Python endpoint runs any code it is given, as this user, on this machine.")
+        tell(sentence)
+    tell("The Python endpoint runs any code it is given, as this user, on this machine.")
     fence = getattr(server.hub.executor, "sandbox", "off")
     if fence != "off":
         from .executors.sandbox import layers
 
-        say(f"Tasks are fenced in ({'; '.join(layers().values())}): against mistakes, not against attackers.")
+        tell(f"Tasks are fenced in ({'; '.join(layers().values())}): against mistakes, not against attackers.")
     kept = None if server.hub.store.temporary else server.hub.store.root
     temporary = "Data is temporary and goes when the server stops (--data-dir keeps it)."
-    say(f"Data is kept in {kept}." if kept else temporary)
+    tell(f"Data is kept in {kept}." if kept else temporary)
     protocol, _, host = server.url.partition("://")
     unchecked = ""
     if protocol == "https":
-        say(f"Its certificate is {server.certificate}: clients trust it with REQUESTS_CA_BUNDLE={server.certificate}")
-        say("or, unchecked, with certificate_validation=False.")
+        tell(f"Its certificate is {server.certificate}: clients trust it with REQUESTS_CA_BUNDLE={server.certificate}")
+        tell("or, unchecked, with certificate_validation=False.")
         unchecked = ", certificate_validation=False"
     login = f'protocol="{protocol}", server="{host}", username="…", password="…"{unchecked}'
-    say(f"In a client: graphistry.register(api=3, {login})")
-    say("Ctrl-C stops it.")
+    tell(f"In a client: graphistry.register(api=3, {login})")
+    tell("Ctrl-C stops it.")
 
 
 def _warm_up(server: DevServer) -> None:

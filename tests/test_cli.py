@@ -14,6 +14,7 @@ import requests
 from conftest import ROOT
 
 from graphistry_core import GraphistryClient
+from graphistry_core.errors import TaskFailed
 
 TOP = str(ROOT / "examples" / "top_nodes.py")
 GRAPH = str(ROOT / "graphistry_core" / "data" / "lesmiserables.csv")
@@ -170,6 +171,43 @@ class TestServe:
         with Serving("--data-dir", tmp_path, "--user", "ann:secret") as served:
             headers = {"Authorization": f"Bearer {token}"}
             assert requests.get(f"{served.url}/api/v2/datasets/", headers=headers, timeout=9).status_code == 401
+
+    def test_a_log_in_json_has_every_request_and_task_and_no_secret(self, edges):
+        with Serving("--log", "json", "--user", "ann:hushhush") as served:
+            client = GraphistryClient().register(
+                username="ann", password="hushhush", server=served.url.removeprefix("http://"), protocol="http"
+            )
+            g = client.edges(edges, "s", "d").upload()
+            g.python_remote_json("def task(g): return {'n': len(g._edges)}")
+            with pytest.raises(TaskFailed):
+                g.python_remote_json("def task(g): return 1 / 0")
+            requests.get(f"{served.url}/sso/thestate/?single_use=asecret", timeout=9)
+            token = client.api_token()
+        lines = [json.loads(line) for line in served.err.splitlines()]
+        asked = [line for line in lines if line.get("event") == "request" and line["operation"] != "refresh"]
+        assert [line["operation"] for line in asked][-3:] == ["python", "python", "sso_page"]
+        good, bad = [line for line in lines if line.get("event") == "task"]
+        assert (good["outcome"], bad["outcome"]) == ("ok", "task-failed")
+        assert good["user"] == "ann"
+        assert good["dataset_id"] == g._dataset_id
+        assert [line["run_id"] for line in asked if "run_id" in line] == [good["run_id"], bad["run_id"]]
+        assert [line["status"] for line in asked][-3:] == [200, 400, 404]
+        assert any("runs any code" in line["message"] for line in lines)
+        for secret in ("hushhush", token, "thestate", "asecret"):
+            assert secret not in served.err
+
+    def test_nobody_forges_a_line_of_a_log(self):
+        with Serving("--log", "text") as served:
+            login = {"username": "eve\n2026-01-01T00:00:00.000Z info    forged", "password": "x"}
+            requests.post(f"{served.url}/api-token-auth/", json=login, timeout=9)
+        (line,) = [line for line in served.err.splitlines() if "forged" in line]
+        assert "POST /api-token-auth/" in line
+        assert "\\n2026" in line
+
+    def test_by_default_a_log_has_problems_only(self):
+        with Serving() as served:
+            requests.get(f"{served.url}/api/v2/nothing/", timeout=9)
+        assert "nothing" not in served.err
 
     def test_an_address_that_others_can_reach_is_refused(self):
         ran = cli("serve", "--host", "0.0.0.0", "--port", "0", status=1)

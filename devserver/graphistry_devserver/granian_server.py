@@ -18,6 +18,7 @@ from typing import Any
 from graphistry_core.dev.loopback import is_loopback
 from graphistry_core.errors import ConfigError, GraphistryError, MissingDependency
 from graphistry_core.executors import isolating
+from graphistry_core.log_lines import write_lines
 
 from .edge import hostname_of
 from .server import DevServer
@@ -29,11 +30,12 @@ _GRACE_S = 5.0  # then a worker that does not stop, as one told so while it star
 _LOG = {"formatter": "generic", "class": "logging.StreamHandler", "stream": "ext://sys.stderr"}
 
 
-def serve(server: DevServer, ready: Callable[[str], None]) -> None:
+def serve(server: DevServer, ready: Callable[[str], None], log: str = "problems") -> None:
     """Serve until a signal comes; call ``ready`` with the URL once requests are answered.
 
-    ``server`` was not started: it has checked host, port and users. Raises MissingDependency without granian and
-    Flask, and ConfigError for what only the built-in server does, and when the worker cannot start.
+    ``server`` was not started: it has checked host, port and users. ``log`` is a kind of
+    :func:`graphistry_core.log_lines.write_lines`. Raises MissingDependency without granian and Flask, and ConfigError
+    for what only the built-in server does, and when the worker cannot start.
     """
     try:
         import flask  # noqa: F401
@@ -63,17 +65,18 @@ def serve(server: DevServer, ready: Callable[[str], None]) -> None:
     url, stop, up = f"http://{host}:{port}", threading.Event(), threading.Event()
     threading.Thread(target=_when_up, args=(url, ready, stop, up), daemon=True).start()
     try:
-        worker.serve(target_loader=partial(_application, server.host, server.hub_options), wrap_loader=False)
+        worker.serve(target_loader=partial(_application, server.host, server.hub_options, log), wrap_loader=False)
     finally:
         stop.set()
     if not up.is_set():
         raise ConfigError(f"granian did not get to answer on {host}:{port}; what it wrote says why.")
 
 
-def _application(host: str, options: dict[str, Any]) -> Any:
+def _application(host: str, options: dict[str, Any], log: str) -> Any:
     """Make the application, in the worker; its Hub is closed when that process ends."""
     from .app import create_app
 
+    write_lines(log)  # in this process, too
     executor = options.get("executor", "auto")
     hub_options = {**options, "executor": isolating() if executor == "auto" else executor}
     external = hub_options.get("external_url")

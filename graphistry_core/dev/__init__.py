@@ -6,6 +6,7 @@ errors, messages, wire and the hub; knows nothing of Flask, sockets or the gatew
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from dataclasses import replace
@@ -18,6 +19,7 @@ from ..errors import NotAuthenticated
 from ..executors import Task, TaskResult
 from ..hub import Hub
 from ..hub.accounts import Clock
+from ..log_lines import facts
 from ..messages import HttpResponse
 from .faults import Fault, Faults
 from .fields import known
@@ -26,6 +28,8 @@ from .snapshots import Snapshots
 from .state import Flags, Tokens
 from .strict import Failure, Strict
 from .visit import TaskRun, Visit
+
+log = logging.getLogger("graphistry_core.requests")
 
 __all__ = ["Dev", "Entry", "Failure", "Fault", "Faults", "Flags", "Journal", "Strict", "Tokens", "Visit"]
 
@@ -121,7 +125,9 @@ class Dev:
             http = fault.answer(http)
         if isinstance(visit.answer, wire.TokenAnswer | wire.SsoAnswer) and visit.answer.token:
             visit.user = _claimed(visit.answer.token) or visit.user
-        self.journal.record(visit, http, time.perf_counter() - visit.started)
+        entry = self.journal.record(visit, http, time.perf_counter() - visit.started)
+        if log.isEnabledFor(logging.INFO):
+            _log(entry)
         return http
 
     def _identify(self, visit: Visit) -> None:
@@ -146,6 +152,37 @@ class Dev:
             visit.task = TaskRun(
                 result.run_id, task.source, task.engine, result.logs, traceback, round(result.duration_s, 6)
             )
+
+
+def _log(entry: Entry) -> None:
+    """Log a request, as the journal has it: without secrets."""
+    said = f": {entry.error['message']}" if entry.error else ""
+    log.info(
+        "%s %s %s %.3f s %s by %s%s",
+        entry.status,
+        entry.method,
+        entry.path,
+        entry.duration_s,
+        entry.operation,
+        entry.user or "nobody",
+        said,
+        extra=facts(
+            event="request",
+            number=entry.number,
+            operation=entry.operation,
+            method=entry.method,
+            path=entry.path,
+            status=entry.status,
+            duration_s=entry.duration_s,
+            user=entry.user,
+            agent=entry.agent or None,
+            bytes_in=entry.body.get("bytes"),
+            bytes_out=entry.answer["bytes"],
+            error=None if entry.error is None else entry.error["code"],
+            fault=entry.fault,
+            run_id=None if entry.task is None else entry.task["run_id"],
+        ),
+    )
 
 
 def _username_in(visit: Visit) -> str | None:

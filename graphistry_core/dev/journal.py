@@ -134,8 +134,8 @@ class Journal:
             self._entries.clear()
             self._text = 0
 
-    def record(self, visit: Visit, http: HttpResponse, duration_s: float) -> None:
-        """Write down a request that was answered."""
+    def record(self, visit: Visit, http: HttpResponse, duration_s: float) -> Entry:
+        """Write down a request that was answered, and return what was written."""
         parts = _entry(visit, http, duration_s)
         with self._lock:
             self._number += 1
@@ -144,6 +144,7 @@ class Journal:
             self._text += _text_of(entry)
             while len(self._entries) > _KEPT or (self._text > _TEXT_KEPT and len(self._entries) > 1):
                 self._text -= _text_of(self._entries.popleft())
+        return entry
 
 
 def _entry(visit: Visit, http: HttpResponse, duration_s: float) -> dict[str, Any]:

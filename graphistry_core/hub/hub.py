@@ -20,6 +20,7 @@ from .. import engines, wire
 from ..encodings import from_wire
 from ..errors import BadRequest, NotAuthenticated, NotFound
 from ..executors import GraphData, Limits, Task, TaskResult, get_executor
+from ..log_lines import facts
 from ..messages import Auth, HttpRequest
 from . import queries, travel
 from .accounts import Accounts, Caller, Clock
@@ -226,7 +227,23 @@ class Hub(DatasetOperations):
         for watcher in self.task_watchers:
             watcher(task, result)
         outcome = "ok" if result.error is None else result.error.code
-        log.info("task %s of %s: %s in %.3f s", task.run_id, caller.username, outcome, result.duration_s)
+        log.info(
+            "task %s of %s: %s in %.3f s",
+            task.run_id,
+            caller.username,
+            outcome,
+            result.duration_s,
+            extra=facts(
+                event="task",
+                run_id=task.run_id,
+                user=caller.username,
+                dataset_id=dataset["id"],
+                engine=task.engine,
+                executor=self.executor.name,
+                outcome=outcome,
+                duration_s=round(result.duration_s, 6),
+            ),
+        )
         return result
 
     def _graph(self, row: sqlite3.Row) -> GraphData:
