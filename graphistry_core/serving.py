@@ -18,7 +18,7 @@ import click
 from click.core import ParameterSource
 
 from .console import failing, say, stdout_to_stderr
-from .errors import GraphistryError
+from .errors import ConfigError, GraphistryError
 from .log_lines import KINDS, write_lines
 
 if TYPE_CHECKING:
@@ -88,23 +88,33 @@ def _dev_server(context: click.Context, /, **options: Any) -> DevServer:
     """Make a server from options, with what the configuration file says where the user said nothing."""
     from graphistry_devserver import DevServer
 
-    path, pairs = options.pop("config", None), options.pop("user", ())
-    users: dict[str, Any] = _users(pairs)
-    if path is not None:
-        from .hub import load
-
-        config = load(path)
-        for name, value in config.options.items():
-            if name in options and context.get_parameter_source(name) in (None, ParameterSource.DEFAULT):
-                options[name] = value
-        users = {**config.users, **users}
-        options["flags"] = config.flags
+    options = _configured(context, options)
     _place_tasks(options)
     limit = options.pop("max_upload_mb", None)
     if limit is not None:
         options["max_upload_bytes"] = limit << 20
     given = {name: value for name, value in options.items() if value is not None}
-    return DevServer(users=users or None, **given)
+    return DevServer(**given)
+
+
+def _configured(context: click.Context, options: dict[str, Any]) -> dict[str, Any]:
+    """Return options with what the configuration file says where the user said nothing, once."""
+    if "config" not in options:
+        return options
+    path, users = options.pop("config"), _users(options.pop("user"))
+    if path is None:
+        return {**options, "users": users or None}
+    from .hub import load
+
+    config = load(path)
+    parameters = {parameter.name: parameter for parameter in context.command.params}
+    for name, value in config.options.items():
+        if name in options and context.get_parameter_source(name) in (None, ParameterSource.DEFAULT):
+            try:
+                options[name] = parameters[name].type_cast_value(context, value)
+            except click.BadParameter as e:
+                raise ConfigError(f"{path}: server.{name}: {e.message}") from e
+    return {**options, "users": {**config.users, **users} or None, "flags": config.flags}
 
 
 def _place_tasks(options: dict[str, Any]) -> None:
@@ -154,6 +164,7 @@ def _users(pairs: Sequence[str]) -> dict[str, Any]:
 def serve(context: click.Context, /, **options: Any) -> None:
     """Serve existing Graphistry clients. The first line on stdout is the URL."""
     with failing():
+        options = _configured(context, options)
         kind = options.pop("log")
         write_lines(kind)
         if options.pop("server") == "granian":

@@ -242,6 +242,20 @@ password = "secret"
             assert requests.post(f"{served.url}/api-token-auth/", json=login, timeout=9).status_code == 400
         assert str(tmp_path / "env") in served.err
 
+    def test_any_option_may_stand_in_the_file_and_is_checked_there(self, tmp_path):
+        (tmp_path / "calls.csv").write_text("a,b\n1,2\n")
+        config = tmp_path / "server.toml"
+        config.write_text(f'[server]\nlog = "json"\nseed = ["{tmp_path / "calls.csv"}"]\npreload = ["colorsys"]\n')
+        with Serving("--config", config) as served:
+            pass
+        assert any("calls.csv" in json.loads(line)["message"] for line in served.err.splitlines())
+        for wrong in ('log = "loud"', "port = 99999", "task_timeout = 0"):
+            config.write_text(f"[server]\n{wrong}\n")
+            command = [sys.executable, "-m", "graphistry_core.cli", "serve", "--config", config]
+            ran = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+            assert ran.returncode == 1
+            assert ran.stderr.startswith(f"error: {config}: server.{wrong.split()[0]}: ")
+
     @pytest.mark.parametrize(
         ("variable", "value", "named"),
         [
