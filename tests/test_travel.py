@@ -23,7 +23,7 @@ import requests
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from graphistry_core import BadRequest, ConfigError, GraphistryClient, Hub, NotFound, wire
+from graphistry_core import BadRequest, ConfigError, GraphistryClient, Hub, NotFound, ServerError, wire
 from graphistry_core.hub import User, travel
 from graphistry_devserver import DevServer
 
@@ -444,7 +444,7 @@ def test_an_import_that_fails_at_its_last_record_leaves_nothing(exported, hub, m
             raise sqlite3.OperationalError("database or disk is full")
 
     monkeypatch.setattr(travel, "_insert_row", full)
-    with pytest.raises(sqlite3.OperationalError):
+    with pytest.raises(ServerError, match="cannot take the records: database or disk is full"):
         hub.import_from(exported)
     assert is_empty(hub)
 

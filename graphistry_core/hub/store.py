@@ -117,15 +117,21 @@ class Store:
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """Give the database to one thread; all statements of the block take effect together or not at all."""
+        """Give the database to one thread; all statements of the block take effect together or not at all.
+
+        Raises ServerError, with nothing changed, where the disk is full or the database cannot be written.
+        """
         with self._lock:
-            self._db.execute("BEGIN IMMEDIATE")
             try:
+                self._db.execute("BEGIN IMMEDIATE")
                 yield self._db
-            except BaseException:
-                self._db.execute("ROLLBACK")
+                self._db.execute("COMMIT")
+            except BaseException as e:
+                if self._db.in_transaction:  # a full disk may have ended it already
+                    self._db.execute("ROLLBACK")
+                if isinstance(e, sqlite3.OperationalError):
+                    raise ServerError(f"The data directory cannot take the records: {e}.") from e
                 raise
-            self._db.execute("COMMIT")
 
     def one(self, query: str, *values: Any) -> sqlite3.Row | None:
         """Return the first row of a query, or None."""

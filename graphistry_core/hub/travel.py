@@ -23,7 +23,7 @@ from types import NoneType
 from typing import TYPE_CHECKING, Any
 
 from .. import frames, readers, wire
-from ..errors import BadRequest, InvalidTable, NotFound
+from ..errors import BadRequest, InvalidTable, NotFound, ServerError
 from ..messages import Fields, HttpRequest
 from .datasets import check_columns
 from .records import iso
@@ -262,7 +262,8 @@ def import_from(store: Store, directory: str | os.PathLike[str]) -> dict[str, in
             _refuse_known(store, content)
             _insert(store, db, content, stored)
     except BaseException as e:
-        store.drop_table(*(table.id for table in stored.values()))
+        with contextlib.suppress(ServerError):  # a full disk: they are swept at the next start
+            store.drop_table(*(table.id for table in stored.values()))
         if isinstance(e, BadRequest):
             raise BadRequest(f"{folder} was not imported: {e.message}") from e
         raise
