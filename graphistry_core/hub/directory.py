@@ -15,6 +15,8 @@ DEFAULT_FLAGS = {
     "flag_python_endpoint_disabled": False,
     "flag_python_endpoint_enabled_users": True,
     "flag_gfql_endpoint": True,
+    "flag_create_pe_udf": True,
+    "flag_create_gfql_udf": True,
 }
 
 

@@ -24,8 +24,8 @@ from ..log_lines import facts
 from ..messages import Auth, HttpRequest
 from . import queries, travel
 from .accounts import Accounts, Caller, Clock
-from .datasets import DatasetOperations
 from .directory import User
+from .functions import FunctionOperations
 from .intake import MAX_UPLOAD_BYTES
 from .records import checked_url
 from .runs import Runs
@@ -37,7 +37,7 @@ _GRAPHS_KEPT = 8
 log = logging.getLogger("graphistry_core")
 
 
-class Hub(DatasetOperations):
+class Hub(FunctionOperations):
     """Users, files, datasets and tasks, in this process.
 
     ``data_dir``: where everything is kept; a temporary directory, removed at the end, when None. ``users`` (name to

@@ -43,7 +43,7 @@ class Records:
         limit, offset = min(request.limit, 1000) or 100, request.offset
 
         def link(start: int) -> str:
-            return f"{self._base_url(request)}{request.path}?limit={limit}&offset={start}"
+            return f"{self._base_url(request)}{request.place()}?limit={limit}&offset={start}"
 
         def page_of(results: list[dict[str, Any]]) -> wire.Page:
             following = link(offset + limit) if offset + limit < total else None

@@ -50,6 +50,10 @@ CREATE TABLE IF NOT EXISTS datasets (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, owner INTEGER NOT NULL, org TEXT,
     body TEXT NOT NULL, created REAL NOT NULL, updated REAL NOT NULL, mode TEXT, invited TEXT NOT NULL DEFAULT '[]',
     edges TEXT, nodes TEXT, complete INTEGER NOT NULL DEFAULT 0);
+CREATE TABLE IF NOT EXISTS functions (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, owner INTEGER NOT NULL, org TEXT NOT NULL,
+    kind TEXT NOT NULL, alias TEXT, name TEXT NOT NULL, description TEXT NOT NULL, enabled INTEGER NOT NULL,
+    dataset_id TEXT, definition TEXT NOT NULL, created REAL NOT NULL, updated REAL NOT NULL, UNIQUE (org, kind, alias));
 CREATE INDEX IF NOT EXISTS datasets_owner ON datasets (owner);
 CREATE INDEX IF NOT EXISTS files_owner ON files (owner);
 """
@@ -162,7 +166,7 @@ class Store:
     def reset(self) -> None:
         """Forget every record and table; the signing key stays."""
         with self.transaction() as db:
-            for table in ("users", "members", "files", "file_options", "sheets", "datasets", "tables"):
+            for table in ("users", "members", "files", "file_options", "sheets", "datasets", "functions", "tables"):
                 db.execute(f"DELETE FROM {table}")
         with self._lock:
             for path in (self.root / "tables").iterdir():
