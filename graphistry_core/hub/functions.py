@@ -115,7 +115,7 @@ class FunctionOperations(DatasetOperations):
 
     def _function(self, request: Any) -> sqlite3.Row:
         row = self.store.one(
-            "SELECT * FROM functions WHERE org = ?1 AND kind = ?2 AND (id = ?3 OR alias = ?3)",
+            "SELECT * FROM functions WHERE org = ?1 AND kind = ?2 AND (id = ?3 OR alias = ?3) ORDER BY seq DESC",
             text(request.org),
             request.kind,
             text(request.function),

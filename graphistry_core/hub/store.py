@@ -53,7 +53,8 @@ CREATE TABLE IF NOT EXISTS datasets (
 CREATE TABLE IF NOT EXISTS functions (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, owner INTEGER NOT NULL, org TEXT NOT NULL,
     kind TEXT NOT NULL, alias TEXT, name TEXT NOT NULL, description TEXT NOT NULL, enabled INTEGER NOT NULL,
-    dataset_id TEXT, definition TEXT NOT NULL, created REAL NOT NULL, updated REAL NOT NULL, UNIQUE (org, kind, alias));
+    dataset_id TEXT, definition TEXT NOT NULL, created REAL NOT NULL, updated REAL NOT NULL);
+CREATE INDEX IF NOT EXISTS functions_alias ON functions (org, kind, alias);
 CREATE INDEX IF NOT EXISTS datasets_owner ON datasets (owner);
 CREATE INDEX IF NOT EXISTS files_owner ON files (owner);
 """
