@@ -220,7 +220,7 @@ class TestBodies:
     def test_unknown_routes_and_methods(self, api):
         api.refused(404, "GET", "/api/v3/nothing", "no route")
         api.refused(404, "GET", "/nothing", "no route")
-        api.refused(501, "POST", "/api/v2/o/lab/run/python/x", "not implemented")
+        api.refused(501, "GET", "/api/v2/logout-user/username/x/", "not implemented")
         api.refused(405, "DELETE", "/api-token-auth/", "use POST")
 
     def test_chunked_bodies_are_taken(self, api, df):
