@@ -1,0 +1,128 @@
+"""A Dask cluster that somebody runs: connecting to it, its workers, and whether they have what this process has.
+
+Imports errors only; ``distributed`` when it is used (extra ``dask``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import threading
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from .errors import BadRequest, MissingDependency, ServerUnreachable
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+SCHEDULER = "GRAPHISTRY_CORE_SCHEDULER"  # the environment variable that names one
+_CONNECT_S = 5.0
+_ANSWER_S = 5.0
+
+
+def connect(scheduler: str | Client | None = None, timeout_s: float = _CONNECT_S) -> Client:
+    """Return a connected client of a Dask scheduler: ``"tcp://host:8786"``, or a ``distributed.Client`` as it is.
+
+    Without one, ``GRAPHISTRY_CORE_SCHEDULER`` names it, or the process's current client is taken. A client that this
+    makes is never the process's default one; it is the caller's to close. Raises BadRequest for what is no address,
+    ServerUnreachable after ``timeout_s`` seconds where nobody answers or who answers speaks no Dask that this version
+    understands, and MissingDependency.
+    """
+    distributed = _distributed()
+    scheduler = scheduler or os.environ.get(SCHEDULER) or None
+    if scheduler is None:
+        try:
+            scheduler = distributed.default_client()
+        except ValueError as e:
+            raise BadRequest(
+                f'Which Dask cluster? Name its scheduler, such as scheduler="tcp://127.0.0.1:8786" (or {SCHEDULER}).'
+            ) from e
+    if not isinstance(scheduler, str):
+        return _checked(scheduler)
+    _see_who_answers(scheduler, timeout_s, distributed)
+    try:
+        return distributed.Client(scheduler, timeout=timeout_s, set_as_default=False, name="graphistry-core")
+    except (OSError, ImportError) as e:  # gone since, or versions that it refuses
+        raise ServerUnreachable(f"The Dask scheduler at {scheduler} refuses the connection: {_said(e)}.") from e
+
+
+def _see_who_answers(address: str, timeout_s: float, distributed: Any) -> None:
+    """Ask who is there, before there is a client: one that cannot connect leaves a thread, and retries at the exit."""
+    found: list[Any] = []
+
+    async def ask() -> Any:
+        arguments = distributed.Security().get_connection_args("client")
+        async with distributed.rpc(address, connection_args=arguments, timeout=timeout_s) as scheduler:
+            return await scheduler.identity()
+
+    async def within() -> None:
+        try:
+            found.append(await asyncio.wait_for(ask(), timeout_s))
+        except Exception as e:  # noqa: BLE001 - what another version, or another program, leads to can be anything
+            found.append(e)
+
+    # In a thread, since this one may have a loop that runs (a notebook's).
+    asking = threading.Thread(target=lambda: asyncio.run(within()), daemon=True)
+    asking.start()
+    asking.join(timeout_s + 1)
+    who = found[0] if found else TimeoutError()
+    if isinstance(who, ValueError) and not isinstance(who, UnicodeError):
+        raise BadRequest(f"scheduler={address!r} is no address of a Dask scheduler: write tcp://host:port.") from who
+    if isinstance(who, OSError):  # TimeoutError is one
+        raise ServerUnreachable(
+            f"No Dask scheduler answers at {address} within {timeout_s:g} s: start one with `dask scheduler`, or "
+            "correct the address, which the scheduler's log shows (the dashboard has another port)."
+        ) from who
+    if not isinstance(who, dict) or who.get("type") != "Scheduler":
+        said = _said(who) if isinstance(who, Exception) else f"it is a {dict(who).get('type')}"
+        raise ServerUnreachable(
+            f"What answers at {address} is no Dask scheduler that distributed {distributed.__version__}, which is "
+            f"installed here, can talk to ({said}): correct the address, or install the scheduler's version."
+        ) from (who if isinstance(who, Exception) else None)
+
+
+def _said(e: Exception) -> str:
+    return f"{type(e).__name__}: {' '.join(str(e).split())[:300]}"
+
+
+def _distributed() -> Any:
+    try:
+        import distributed
+    except ImportError as e:
+        raise MissingDependency('A Dask cluster needs distributed: pip install "graphistry-core[dask]".') from e
+    return distributed
+
+
+def _checked(client: Any) -> Client:
+    if not (hasattr(client, "submit") and hasattr(client, "scheduler_info")):
+        raise BadRequest(f"scheduler={client!r} is neither an address nor a distributed.Client.")
+    if client.asynchronous:
+        raise BadRequest("The distributed.Client is an asynchronous one: make it with asynchronous=False.")
+    if client.status != "running":
+        raise ServerUnreachable(f"The distributed.Client is {client.status}: make a new one.")
+    return client  # type: ignore[no-any-return]
+
+
+@contextlib.contextmanager
+def connected(scheduler: str | Client | None = None, timeout_s: float = _CONNECT_S) -> Iterator[Client]:
+    """Have a client while the block lasts; one that was given stays open."""
+    client = connect(scheduler, timeout_s)
+    try:
+        yield client
+    finally:
+        if client is not scheduler:
+            client.close(timeout=_ANSWER_S)
+
+
+def threads(client: Client) -> dict[str, int]:
+    """Return the cluster's workers, by address, with the number of their threads; raise ServerUnreachable."""
+
+    async def ask() -> Any:
+        return await client.scheduler.ncores(workers=None)
+
+    try:
+        return dict(client.sync(ask, callback_timeout=_ANSWER_S))
+    except Exception as e:  # closed, timed out, or whatever a broken connection leads to
+        raise ServerUnreachable(f"The Dask scheduler does not answer any more ({type(e).__name__}: {e}).") from e
