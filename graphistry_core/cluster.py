@@ -102,7 +102,8 @@ def _checked(client: Any) -> Client:
         raise BadRequest("The distributed.Client is an asynchronous one: make it with asynchronous=False.")
     if client.status != "running":
         raise ServerUnreachable(f"The distributed.Client is {client.status}: make a new one.")
-    return client  # type: ignore[no-any-return]
+    found: Client = client
+    return found
 
 
 @contextlib.contextmanager
@@ -118,11 +119,19 @@ def connected(scheduler: str | Client | None = None, timeout_s: float = _CONNECT
 
 def threads(client: Client) -> dict[str, int]:
     """Return the cluster's workers, by address, with the number of their threads; raise ServerUnreachable."""
+    return dict(_asked(client, "ncores"))
 
+
+def busy(client: Client) -> dict[str, int]:
+    """Return how many Dask tasks each worker has to do, anybody's; raise ServerUnreachable."""
+    return {address: len(keys) for address, keys in _asked(client, "processing").items()}
+
+
+def _asked(client: Client, what: str) -> Any:
     async def ask() -> Any:
-        return await client.scheduler.ncores(workers=None)
+        return await getattr(client.scheduler, what)(workers=None)
 
     try:
-        return dict(client.sync(ask, callback_timeout=_ANSWER_S))
+        return client.sync(ask, callback_timeout=_ANSWER_S)
     except Exception as e:  # closed, timed out, or whatever a broken connection leads to
-        raise ServerUnreachable(f"The Dask scheduler does not answer any more ({type(e).__name__}: {e}).") from e
+        raise ServerUnreachable(f"The Dask scheduler does not answer any more ({_said(e)}).") from e
