@@ -10,6 +10,7 @@ import contextlib
 import os
 import threading
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .errors import BadRequest, MissingDependency, ServerUnreachable
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from distributed import Client
 
 SCHEDULER = "GRAPHISTRY_CORE_SCHEDULER"  # the environment variable that names one
+COMPARED = ("python", "graphistry-core", "pandas", "pyarrow", "distributed")
 _CONNECT_S = 5.0
 _ANSWER_S = 5.0
 
@@ -115,6 +117,34 @@ def connected(scheduler: str | Client | None = None, timeout_s: float = _CONNECT
     finally:
         if client is not scheduler:
             client.close(timeout=_ANSWER_S)
+
+
+@dataclass(frozen=True)
+class Machine:
+    """The scheduler or a worker of a cluster, or this process: which version it has of what matters ('-': none)."""
+
+    name: str
+    threads: int
+    versions: dict[str, str]
+
+
+def machines(client: Client) -> tuple[Machine, Machine, list[Machine]]:
+    """Return this process, the scheduler and the workers, each with its versions; raise ServerUnreachable."""
+    asked = [name for name in COMPARED if name not in ("python", "distributed")]
+    try:
+        found = client.sync(client._get_versions, packages=asked, callback_timeout=_ANSWER_S)
+    except Exception as e:
+        raise ServerUnreachable(f"The Dask scheduler does not answer any more ({_said(e)}).") from e
+    counts = threads(client)
+
+    def machine(name: str, about: Any, count: int = 0) -> Machine:
+        packages = about.get("packages", {}) if isinstance(about, dict) else {}
+        versions = {each: str(packages.get(each) or "-").partition(".final")[0] for each in COMPARED}
+        return Machine(name, count, versions)
+
+    workers = [machine(address, about, counts.get(address, 0)) for address, about in sorted(found["workers"].items())]
+    address = str(client.scheduler.address)
+    return machine("here", found["client"]), machine(address, found["scheduler"]), workers
 
 
 def threads(client: Client) -> dict[str, int]:

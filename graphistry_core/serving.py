@@ -54,7 +54,9 @@ _SERVER_OPTIONS = [
     _option("--user", multiple=True, metavar="NAME:PASSWORD",
             help="Let only these users in (repeatable); by default everybody."),
     _option("--executor", default="auto", show_default=True, metavar="NAME",
-            help="Where tasks run: isolated (Linux), spawned, or inprocess, without limits; auto: the first it can."),
+            help="Where tasks run: isolated (Linux), spawned, dask, or inprocess, without limits; auto: isolated, else "
+            "spawned."),
+    _option("--scheduler", metavar="ADDRESS", help="Run tasks on the Dask cluster of this scheduler (tcp://host:8786)."),
     _option("--task-timeout", type=click.FloatRange(0, min_open=True), metavar="SECONDS",
             help="Time limit of a task.  [default: 60]"),
     _option("--task-memory", type=click.IntRange(1), metavar="MB",
@@ -65,7 +67,7 @@ _SERVER_OPTIONS = [
     _option("--task-scratch", type=click.IntRange(1), metavar="MB",
             help="What the files of a task may take on disk.  [default: 1024]"),
     _option("--task-concurrency", type=click.IntRange(1), metavar="N",
-            help="How many tasks run at once; 64 more may wait.  [default: the number of cores]"),
+            help="How many tasks run at once; 64 more may wait.  [default: one for each core, or thread of a cluster]"),
     _option("--sandbox", type=click.Choice(["off", "on", "strict"]), default="off", show_default=True,
             help="Fence tasks in, as far as this kernel can; strict: or do not start."),
     _option("--preload", multiple=True, metavar="MODULE", help="Import this before any task runs (repeatable)."),
@@ -134,7 +136,12 @@ def _place_tasks(options: dict[str, Any]) -> None:
     extra = {"concurrency": options.pop("task_concurrency", None), "preload": list(options.pop("preload", ()))}
     fence = options.pop("sandbox", "off")
     extra["sandbox"] = None if fence == "off" else fence
-    if fence != "off" and options.get("executor", "auto") not in ("auto", "isolated"):
+    extra["scheduler"] = options.pop("scheduler", None)
+    if extra["scheduler"]:
+        if options.get("executor", "auto") not in ("auto", "dask"):
+            raise click.UsageError(f"--scheduler is for --executor dask: leave out --executor {options['executor']}.")
+        options["executor"] = "dask"
+    if fence != "off" and options.get("executor", "auto") not in ("auto", "isolated", "dask"):
         raise click.UsageError(f"--sandbox {fence} is for tasks in forked processes: leave out --executor.")
     options["executor_options"] = {name: value for name, value in extra.items() if value}
 
@@ -215,7 +222,13 @@ def _announce(server: DevServer, tell: Callable[[str], None]) -> None:
         tell("Any user name and password, personal key and organization is accepted (name users with --user).")
     for sentence in server.seeded:
         tell(sentence)
-    tell("The Python endpoint runs any code it is given, as this user, on this machine.")
+    executor: Any = server.hub.executor
+    if executor.name == "dask":
+        workers = executor.workers()
+        count = f"{len(workers)} worker{'s'[: len(workers) != 1]} with {sum(workers.values())} threads now"
+        tell(f"Tasks run on the Dask cluster at {executor.address} ({count}): any code that they are given.")
+    else:
+        tell("The Python endpoint runs any code it is given, as this user, on this machine.")
     fence = getattr(server.hub.executor, "sandbox", "off")
     if fence != "off":
         from .executors.sandbox import layers

@@ -6,6 +6,7 @@ import atexit
 import sys
 from typing import TYPE_CHECKING, Any
 
+from .. import engines
 from ..errors import BadRequest
 from .contract import Executor, GraphData, Limits, Task, TaskResult
 from .inprocess import InProcessExecutor
@@ -22,6 +23,7 @@ __all__ = [
     "executor_names",
     "get_executor",
     "isolating",
+    "settle_engine",
     "shared_executor",
 ]
 
@@ -55,6 +57,18 @@ def shared_executor(executor: str | Executor | Any, **options: Any) -> Executor:
         _shared[key] = get_executor(executor, **options)
         atexit.register(_shared[key].close)
     return _shared[key]
+
+
+def settle_engine(executor: Executor | Any, engine: str, fallback: str | None) -> tuple[str, str]:
+    """Return the engine and the stand-in for cudf ('' for none) that a task is to be run with; see engines.resolve().
+
+    An executor whose tasks run on other machines (it has ``elsewhere = True``) gets both as they were asked for: what
+    can be used is found out there.
+    """
+    if getattr(executor, "elsewhere", False):
+        return str(getattr(engine, "value", engine)), fallback or ""
+    fallback = fallback if fallback and engines.cudf_problem() is not None else ""
+    return ("cudf" if engine == "cudf" and fallback else engines.resolve(engine)), fallback
 
 
 def get_executor(executor: str | Executor | Any, **options: Any) -> Executor:

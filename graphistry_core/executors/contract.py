@@ -208,7 +208,10 @@ class TaskResult:
 
 
 class Executor(Protocol):
-    """Runs one task on one graph under limits. Never raises for what the task does: that is in the result."""
+    """Runs one task on one graph under limits. Never raises for what the task does: that is in the result.
+
+    One whose tasks run on other machines also has ``elsewhere = True``: which engines work is then found out there.
+    """
 
     name: str
 

@@ -81,6 +81,7 @@ class DaskExecutor:
     """
 
     name = "dask"
+    elsewhere = True
 
     def __init__(
         self,
@@ -142,11 +143,6 @@ class DaskExecutor:
             return _Run(self, client, task, graph, limits, echo, cancelled).result()
         finally:
             self.slots.give_back()
-
-    @staticmethod
-    def resolve(engine: str) -> str:
-        """Return the engine as it is: whether it can be used is for the worker to say."""
-        return str(getattr(engine, "value", engine))
 
     # --- the cluster ---
 
@@ -287,7 +283,7 @@ class _Run:
             about = {"logs": self._heard, "run_id": self._task.run_id, "limits": about_limits(self._limits)}
             error = e.with_details(**about, duration_s=time.perf_counter() - started)
         logs = head.get("logs", self._heard)
-        if self._echo is not None:
+        if self._echo is not None and len(logs) > len(self._heard):
             self._echo.write(logs[len(self._heard) :].encode("utf-8", "replace").decode())
         took = head.get("duration_s", time.perf_counter() - started)
         approximation = head.get("approximation", "")
@@ -339,7 +335,9 @@ class _Run:
         }
         done = threading.Event()
         future = self._submit(worker, job, claim)
-        listener = None if self._echo is None else _Listener(self._client, worker, claim, self._echo, done)
+        listener = None
+        if self._echo is not None and worker.nonce:
+            listener = _Listener(self._client, worker, claim, self._echo, done)
         try:
             future.add_done_callback(lambda _: done.set())
             self._wait(worker, claim, done)
@@ -504,8 +502,9 @@ class _Listener(threading.Thread):
             with self._lock:
                 if self._stopped:
                     return
-                self._text += text
-                self._echo.write(text.encode("utf-8", "replace").decode())
+                if text:
+                    self._text += text
+                    self._echo.write(text.encode("utf-8", "replace").decode())
 
     def stop(self) -> str:
         """Write nothing any more; return what was written."""

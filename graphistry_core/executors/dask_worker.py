@@ -143,7 +143,7 @@ class Place:
         fields = dict(job["task"])
         if fields["cudf_fallback"] and engines.cudf_problem() is None:
             fields["cudf_fallback"] = ""
-        if not fields["cudf_fallback"]:
+        if not (fields["cudf_fallback"] and fields["engine"] == "cudf"):
             fields["engine"] = engines.resolve(fields["engine"])
         task = Task(source.decode("utf-8", "surrogatepass"), **fields)
         echo: Any = run.tail if job["listens"] else None

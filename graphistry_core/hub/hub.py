@@ -16,10 +16,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from .. import engines, wire
+from .. import wire
 from ..encodings import from_wire
 from ..errors import BadRequest, NotAuthenticated, NotFound
-from ..executors import GraphData, Limits, Task, TaskResult, get_executor
+from ..executors import GraphData, Limits, Task, TaskResult, get_executor, settle_engine
 from ..log_lines import facts
 from ..messages import Auth, HttpRequest
 from . import queries, travel
@@ -43,7 +43,7 @@ class Hub(DatasetOperations):
     ``data_dir``: where everything is kept; a temporary directory, removed at the end, when None. ``users`` (name to
     password, or to a :class:`User`) makes it strict; by default everybody is let in. ``flags`` are feature flags.
     ``executor`` runs the tasks, within ``limits``; ``executor_options`` are for one that is named (``concurrency``,
-    ``queue``, ``preload``). ``plottable`` is what tasks get as ``g``: 'core' or 'pygraphistry'.
+    ``queue``, ``preload``, for 'dask' ``scheduler``). ``plottable``: what tasks get as ``g``, 'core' or 'pygraphistry'.
     ``cudf_fallback='pandas'`` gives tasks that import cudf a stand-in where it cannot be used. Safe to call from
     many threads; no lock is held while a task runs. An upload of more than ``max_upload_bytes`` is refused, also when
     it only gets there by being decompressed. ``external_url``: how others reach this server, for the links it gives.
@@ -179,10 +179,10 @@ class Hub(DatasetOperations):
         """Run ``task(g)`` on a dataset; raise TaskError."""
         self.accounts.require_python(caller)
         dataset = self._use(request.dataset_id, caller)
-        fallback = self._cudf_fallback if self._cudf_fallback and engines.cudf_problem() is not None else ""
+        engine, fallback = settle_engine(self.executor, request.engine, self._cudf_fallback)
         task = Task(
             source=request.execute,
-            engine="cudf" if request.engine == "cudf" and fallback else engines.resolve(request.engine),
+            engine=engine,
             plottable=self._plottable,
             format=request.format,
             output_type=request.output_type,
