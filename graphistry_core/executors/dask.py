@@ -367,12 +367,15 @@ class _Run:
 
     def _wait(self, worker: _Worker, claim: str, done: threading.Event) -> None:
         """Wait for a run's end, as long as its worker is there and somebody wants it."""
+        try:
+            self._watch(worker, done)
+        except (TaskCancelled, KeyboardInterrupt):
+            self._end(worker, claim, done)
+            raise
+
+    def _watch(self, worker: _Worker, done: threading.Event) -> None:
         while not done.wait(_LOOK_S if self._cancelled is None else _CANCEL_LOOK_S):
-            try:
-                self._check()
-            except TaskCancelled:
-                self._end(worker, claim, done)
-                raise
+            self._check()
             try:
                 self._executor.look(_LOOK_S)
             except ServerUnreachable as e:
