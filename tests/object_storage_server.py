@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 import requests
 
+from graphistry_core import object_storage
+
 
 @dataclass
 class S3:
@@ -26,6 +28,16 @@ class S3:
             "AWS_SECRET_ACCESS_KEY": "its-secret-part",
             "AWS_DEFAULT_REGION": "us-east-1",
         }
+
+    @contextlib.contextmanager
+    def in_use(self) -> Iterator[None]:
+        """Let this process use it, too."""
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in self.environment.items():
+                patch.setenv(name, value)
+            object_storage._filesystem.cache_clear()
+            yield
+        object_storage._filesystem.cache_clear()
 
     def bucket(self, name: str) -> str:
         """Make a bucket; return its URL."""

@@ -21,13 +21,9 @@ pytestmark = pytest.mark.xdist_group("s3")
 
 @pytest.fixture(scope="module")
 def s3():
-    with s3_server() as server, pytest.MonkeyPatch.context() as patch:
-        for name, value in server.environment.items():
-            patch.setenv(name, value)
-        object_storage._filesystem.cache_clear()
+    with s3_server() as server, server.in_use():
         server.bucket("bucket")
         yield server
-    object_storage._filesystem.cache_clear()
 
 
 @pytest.fixture(params=["memory", "file", "s3"])
