@@ -53,8 +53,8 @@ def checked(url: str) -> str:
             f"The URL {shown} holds credentials, which would be seen by others: give them in the environment "
             "(for S3: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile)."
         )
-    if parts.query or parts.fragment:
-        raise ConfigError(f"The URL {shown} has a '?' or '#'; it must be like s3://bucket/prefix.")
+    if parts.query or parts.fragment or set("?#*[]") & set(url):
+        raise ConfigError(f"The URL {shown} has one of ?#*[] in it; it must be like s3://bucket/prefix.")
     if not (parts.netloc or parts.path.strip("/")):
         raise ConfigError(f"The URL {shown} names no place; it must be like s3://bucket/prefix.")
     return url.rstrip("/")

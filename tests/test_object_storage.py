@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import threading
@@ -158,7 +159,7 @@ def test_a_storage_that_does_not_answer_is_said_within_seconds(s3, monkeypatch, 
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
     object_storage._filesystem.cache_clear()
     try:
-        said = [*refusals(Place("s3://bucket/x"), tmp_path)]
+        said = [*itertools.islice(refusals(Place("s3://bucket/x"), tmp_path), 2)]
         assert all("onnect" in each for each in said), said
     finally:
         object_storage._filesystem.cache_clear()

@@ -26,15 +26,16 @@ import sqlite3
 import threading
 import time
 import weakref
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .. import frames
 from ..errors import ConfigError, GraphistryError, ServerError, StorageUnavailable
 from ..object_storage import Place, digest_of, fetch, is_url, trim
+from . import published
 from .intake import MAX_UPLOAD_BYTES
-from .store import Snapshot, Store, StoredTable
+from .store import Snapshot, Store
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -44,39 +45,9 @@ log = logging.getLogger("graphistry_core")
 CACHE_BYTES = 20 << 30
 SYNC_S = 2.0
 UNUSED_S = 24 * 3600.0
-_MARK, _FORMAT, _VERSION = "store.json", "graphistry-core store", 1
-_KINDS = ("datasets", "files")
-_ID, _TABLE_ID = re.compile(r"[A-Za-z0-9_-]{1,64}"), re.compile(r"[0-9a-f]{32}-[0-9a-f]{32}")
+_MARK, _FORMAT = "store.json", "graphistry-core store"
 _LOCKS = 32
-_NEXT = "(SELECT coalesce(max(n), 0) + 1 FROM published)"
-
-# ``record`` is what the storage has, as far as is known here (NULL: nothing), and ``version`` what its listing says of
-# it. ``n`` counts changes; ``pending`` is one that was made here and is not published yet.
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS published (
-    kind TEXT NOT NULL, id TEXT NOT NULL, version TEXT NOT NULL DEFAULT '', record TEXT, n INTEGER NOT NULL,
-    pending INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (kind, id));
-CREATE INDEX IF NOT EXISTS published_n ON published (n);
-"""
-_WATCHED = {  # not 'complete': that a dataset was read is noted by each server for itself
-    "datasets": ("id", "datasets", "owner, org, body, created, updated, mode, invited, edges, nodes"),
-    "files": ("id", "files", "owner, org, name, description, file_type, created, updated, table_id"),
-    "file_options": ("file_id", "files", "compression, options"),
-    "sheets": ("file_id", "files", "position, name, table_id"),
-}
-
-
-def _triggers() -> str:
-    """Return the statements that note which records a transaction changes."""
-    made = []
-    for table, (column, kind, fields) in _WATCHED.items():
-        for event, row in (("INSERT", "NEW"), (f"UPDATE OF {fields}", "NEW"), ("DELETE", "OLD")):
-            made.append(
-                f"CREATE TRIGGER IF NOT EXISTS {table}_{event[:6].lower()} AFTER {event} ON {table} BEGIN "
-                f"INSERT INTO published (kind, id, n, pending) VALUES ('{kind}', {row}.{column}, {_NEXT}, 1) "
-                f"ON CONFLICT (kind, id) DO UPDATE SET pending = 1, n = {_NEXT}; END;"
-            )
-    return "\n".join(made)
+_NO_LONGER_A_URL = re.compile(r"(s3a?|gc?s|az|abfss?|memory|file):/[^/]")
 
 
 class SharedStore(Store):
@@ -102,7 +73,6 @@ class SharedStore(Store):
         self._place = Place(url)
         self.url = self._place.url
         self._cache_bytes, self._unused_s = cache_bytes, unused_s
-        self._recovered = False
         self._refreshing, self._refresh_began = threading.Lock(), 0.0
         self._refresh_failed: StorageUnavailable | None = None
         self._stripes = [threading.RLock() for _ in range(_LOCKS)]
@@ -110,14 +80,20 @@ class SharedStore(Store):
         self._damaged: set[str] = set()
         self._stop = threading.Event()
         self._syncing: threading.Thread | None = None
-        super().__init__(default_cache(self.url) if cache_dir is None else cache_dir, max_upload_bytes)
+        wanted = default_cache(self.url) if cache_dir is None else Path(cache_dir).absolute()
+        folder, self._claim = _claimed(wanted)
+        self._unclaim = weakref.finalize(self, _close, os.getpid(), self._claim)
         try:
-            _must_be_private(self.root)
+            super().__init__(folder, max_upload_bytes)
+        except BaseException:
+            self._unclaim()
+            raise
+        try:
             with self._lock:
-                self._db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} {_triggers()} COMMIT;")
+                self._db.executescript(f"BEGIN IMMEDIATE; {published.SCHEMA} {published.triggers()} COMMIT;")
             self._begin(existing=existing)
         except BaseException:
-            super().close()
+            self.close()
             raise
         if sync_s > 0:
             self._syncing = threading.Thread(
@@ -139,18 +115,20 @@ class SharedStore(Store):
         try:
             self._place.get(_MARK)
         except FileNotFoundError:
-            self._place.put(json.dumps({"format": _FORMAT, "version": _VERSION}).encode(), _MARK)
+            self._place.put(json.dumps({"format": _FORMAT, "version": published.VERSION}).encode(), _MARK)
 
     def _check_mark(self) -> None:
         """Raise StorageUnavailable unless the place is still, or already, a store's."""
         try:
             found = json.loads(self._place.get(_MARK))
         except FileNotFoundError:
-            raise StorageUnavailable(f"{self.url}: its {_MARK} is gone.") from None
+            raise StorageUnavailable(f"{self.url} is no server's data: there is no {_MARK} at it.") from None
         except ValueError:
             found = None
-        if found != {"format": _FORMAT, "version": _VERSION}:
-            raise StorageUnavailable(f"{self.url}: its {_MARK} is not that of a {_FORMAT} of version {_VERSION}.")
+        if found != {"format": _FORMAT, "version": published.VERSION}:
+            raise StorageUnavailable(
+                f"{self.url}: its {_MARK} is not that of a {_FORMAT} of version {published.VERSION}."
+            )
 
     def close(self) -> None:
         """Close the database; the local copy stays for the next start."""
@@ -158,6 +136,7 @@ class SharedStore(Store):
         if self._syncing is not None and self._syncing is not threading.current_thread():
             self._syncing.join(10)
         super().close()
+        self._unclaim()
 
     def described(self) -> str:
         """Say where the data is, in words."""
@@ -180,12 +159,12 @@ class SharedStore(Store):
             self._publish(changed)
 
     def _publish(self, changed: list[tuple[str, str, int]]) -> None:
-        published: list[tuple[str, str, str | None]] = []
+        done: list[tuple[str, str, str | None]] = []
         try:
             for kind, record_id, _ in changed:
-                published.append((kind, record_id, self._publish_one(kind, record_id)))
+                done.append((kind, record_id, self._publish_one(kind, record_id)))
         except BaseException:
-            self._take_back(changed, published)
+            self._take_back(changed, done)
             raise
 
     def _publish_one(self, kind: str, record_id: str) -> str | None:
@@ -193,18 +172,18 @@ class SharedStore(Store):
         with self._stripe(kind, record_id):
             with self._lock:
                 row = self.one("SELECT n, record FROM published WHERE kind = ? AND id = ?", kind, record_id)
-                record = self._record(self._db, kind, record_id)
+                record = published.read(self._db, kind, record_id)
             assert row is not None
-            tables = set() if record is None else _tables_of(kind, record)
+            tables = set() if record is None else published.tables_of(kind, record)
             # From here on nobody can tell whether it is there: such tables are not deleted before they are swept.
             self._unpublished -= tables
-            content = None if record is None else json.dumps(record, sort_keys=True)
+            content = None if record is None else json.dumps(record)
             if content is None:
                 self._place.delete(_name(kind, record_id))
             else:
                 self._place.put(content.encode(), _name(kind, record_id))
             with super().transaction() as db:
-                settled = f"UPDATE published SET record = ?, version = '', n = {_NEXT}, pending = 0"
+                settled = f"UPDATE published SET record = ?, version = '', n = {published.NEXT}, pending = 0"
                 where = "WHERE kind = ? AND id = ?"
                 done = db.execute(f"{settled} {where} AND n = ?", (content, kind, record_id, row["n"]))
                 if done.rowcount == 0:  # changed again in the meantime: whoever did publishes it
@@ -213,10 +192,10 @@ class SharedStore(Store):
         before: str | None = row["record"]
         return before
 
-    def _take_back(self, changed: list[tuple[str, str, int]], published: list[tuple[str, str, str | None]]) -> None:
+    def _take_back(self, changed: list[tuple[str, str, int]], done: list[tuple[str, str, str | None]]) -> None:
         """Go back to what the storage had before a transaction, part of which could not be published."""
         dropped: set[str] = set()
-        for kind, record_id, before in reversed(published):
+        for kind, record_id, before in reversed(done):
             with contextlib.suppress(GraphistryError, OSError), self._stripe(kind, record_id):
                 if before is None:
                     self._place.delete(_name(kind, record_id))
@@ -224,7 +203,7 @@ class SharedStore(Store):
                     self._place.put(before.encode(), _name(kind, record_id))
                 with super().transaction() as db:
                     dropped |= self._take_in(db, kind, record_id, before, "")
-        for kind, record_id, n in changed[len(published) :]:
+        for kind, record_id, n in changed[len(done) :]:
             with self._stripe(kind, record_id), super().transaction() as db:
                 query = "SELECT n, record FROM published WHERE kind = ? AND id = ?"
                 row = db.execute(query, (kind, record_id)).fetchone()
@@ -233,9 +212,7 @@ class SharedStore(Store):
         self._forget(dropped)
 
     def _recover(self) -> None:
-        """Take back what a killed process changed and did not come to publish, unless another one is at work here."""
-        if not self._recovered:
-            return
+        """Take back what a killed process changed and did not come to publish."""
         dropped: set[str] = set()
         with super().transaction() as db:
             for row in db.execute("SELECT * FROM published WHERE pending ORDER BY n").fetchall():
@@ -267,7 +244,11 @@ class SharedStore(Store):
         found: dict[tuple[str, str], str] = {}
         for each in self._place.list("records"):
             kind, _, file = each.name.removeprefix("records/").partition("/")
-            if kind in _KINDS and file.endswith(".json") and _ID.fullmatch(file.removesuffix(".json")):
+            if (
+                kind in published.KINDS
+                and file.endswith(".json")
+                and published.ID.fullmatch(file.removesuffix(".json"))
+            ):
                 found[kind, file.removesuffix(".json")] = each.version
         if not found:
             self._check_mark()  # a bucket that is not there, or a wrong endpoint, also lists nothing
@@ -294,7 +275,7 @@ class SharedStore(Store):
 
     def fetch_record(self, kind: str, record_id: str) -> None:
         """Take in what is published now of one file or dataset; raise StorageUnavailable."""
-        if not _ID.fullmatch(record_id):
+        if not published.ID.fullmatch(record_id):
             return
         with self._lock:
             noted = _highest(self._db)
@@ -317,7 +298,7 @@ class SharedStore(Store):
         """Return a record's text; empty, and said once in the log, when it is none."""
         try:
             record = json.loads(content)
-            _check(record, kind, record_id)
+            published.check(record, kind, record_id)
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             if _name(kind, record_id) not in self._damaged:
                 log.error("%s is damaged, and left out", self._place.url_of(_name(kind, record_id)))
@@ -336,89 +317,24 @@ class SharedStore(Store):
         row = db.execute("SELECT n, pending FROM published WHERE kind = ? AND id = ?", key).fetchone()
         if noted < 1e18 and row is not None and (row["pending"] or row["n"] > noted):
             return set()
-        former = self._record(db, kind, record_id)
-        before = set() if former is None else _tables_of(kind, former)
+        former = published.read(db, kind, record_id)
+        before = set() if former is None else published.tables_of(kind, former)
         complete = db.execute("SELECT complete FROM datasets WHERE id = ?", (record_id,)).fetchone()
         new = None if record is None else json.loads(record)
         if new is None:
-            _delete(db, kind, record_id)
+            published.delete(db, kind, record_id)
         else:
-            self._insert(db, kind, new, was_complete=complete is not None and bool(complete["complete"]))
+            published.write(db, kind, new, was_complete=complete is not None and bool(complete["complete"]))
+        settled = f"record = excluded.record, version = excluded.version, n = {published.NEXT}, pending = 0"
         query = (
-            f"INSERT INTO published (kind, id, record, version, n) VALUES (?, ?, ?, ?, {_NEXT}) ON CONFLICT "
-            f"(kind, id) DO UPDATE SET record = excluded.record, version = excluded.version, n = {_NEXT}, pending = 0"
+            f"INSERT INTO published (kind, id, record, version, n) VALUES (?, ?, ?, ?, {published.NEXT}) "
+            f"ON CONFLICT (kind, id) DO UPDATE SET {settled}"
         )
         db.execute(query, (*key, record, version))
         if new is None and kind == "datasets":
             with contextlib.suppress(OSError):
                 (self.root / "pages" / f"{record_id}.html").unlink(missing_ok=True)
-        return before - (set() if new is None else _tables_of(kind, new))
-
-    def _record(self, db: sqlite3.Connection, kind: str, record_id: str) -> dict[str, Any] | None:
-        """Return a record as it is published, from the database; None when it is not there."""
-        row = db.execute(f"SELECT * FROM {kind} WHERE id = ?", (record_id,)).fetchone()
-        if row is None:
-            return None
-        owner = db.execute("SELECT username FROM users WHERE id = ?", (row["owner"],)).fetchone()
-        common = {
-            "version": _VERSION,
-            "id": record_id,
-            "owner": "" if owner is None else owner["username"],
-            "organization": row["org"],
-            "created": row["created"],
-            "updated": row["updated"],
-        }
-        if kind == "datasets":
-            return {
-                **common,
-                "body": json.loads(row["body"]),
-                "mode": row["mode"],
-                "invited_users": json.loads(row["invited"]),
-                "complete": bool(row["complete"]),
-                "edges": _described(db, row["edges"]),
-                "nodes": _described(db, row["nodes"]),
-            }
-        options = db.execute("SELECT * FROM file_options WHERE file_id = ?", (record_id,)).fetchone()
-        sheets = db.execute("SELECT * FROM sheets WHERE file_id = ? ORDER BY position", (record_id,)).fetchall()
-        named = [(sheet["name"], sheet["table_id"]) for sheet in sheets] or [("", row["table_id"])]
-        tables = [(name, _described(db, table_id)) for name, table_id in named]
-        return {
-            **common,
-            **{name: row[name] for name in ("name", "description", "file_type")},
-            "file_compression": "" if options is None else options["compression"],
-            "parser_options": {} if options is None else json.loads(options["options"]),
-            "tables": [{"name": name, "table": table} for name, table in tables if table is not None],
-        }
-
-    def _insert(self, db: sqlite3.Connection, kind: str, record: Mapping[str, Any], *, was_complete: bool) -> None:
-        """Put a record into the database, in place of the one of its id, which keeps its place among the others."""
-        db.execute("INSERT OR IGNORE INTO users (username) VALUES (?)", (record["owner"],))
-        owner = db.execute("SELECT id FROM users WHERE username = ?", (record["owner"],)).fetchone()["id"]
-        values: dict[str, Any] = {
-            "id": record["id"], "owner": owner, "org": record["organization"], "created": record["created"],
-            "updated": record["updated"],
-        }  # fmt: skip
-        if kind == "datasets":
-            tables = [(which, record[which]) for which in ("edges", "nodes")]
-            values |= {which: None if table is None else table["id"] for which, table in tables}
-            values |= {"body": json.dumps(record["body"]), "mode": record["mode"]}
-            values |= {"invited": json.dumps(record["invited_users"]), "complete": record["complete"] or was_complete}
-        else:
-            tables = [(sheet["name"], sheet["table"]) for sheet in record["tables"]]
-            values |= {name: record[name] for name in ("name", "description", "file_type")}
-            values["table_id"] = tables[0][1]["id"] if tables else None
-        for _, table in tables:
-            if table is not None:
-                self.record_table(db, StoredTable(table["id"], table["rows"], table["dtypes"], table["bytes"]))
-        places, updates = ", ".join("?" * len(values)), ", ".join(f"{name} = excluded.{name}" for name in values)
-        query = f"INSERT INTO {kind} ({', '.join(values)}) VALUES ({places}) ON CONFLICT (id) DO UPDATE SET {updates}"
-        db.execute(query, [*values.values()])
-        if kind == "files":
-            options = (record["id"], record["file_compression"], json.dumps(record["parser_options"]))
-            db.execute("INSERT OR REPLACE INTO file_options VALUES (?, ?, ?)", options)
-            db.execute("DELETE FROM sheets WHERE file_id = ?", (record["id"],))
-            rows = [(record["id"], position, name, table["id"]) for position, (name, table) in enumerate(tables)]
-            db.executemany("INSERT INTO sheets VALUES (?, ?, ?, ?)", rows)
+        return before - (set() if new is None else published.tables_of(kind, new))
 
     def _forget(self, table_ids: Iterable[str]) -> None:
         """Drop from the local copy tables that records do not name any more."""
@@ -443,13 +359,15 @@ class SharedStore(Store):
 
     def open_table(self, table_id: str) -> pa.Table:
         """Map a table, which is fetched first when it is not here; raise FileNotFoundError when no record names it."""
+        path, record = self._path(table_id), self.table_record(table_id)
         for _ in range(3):
             with contextlib.suppress(FileNotFoundError):
-                path = self._path(table_id)
+                if record is not None and path.stat().st_size != record.bytes:
+                    path.unlink(missing_ok=True)  # a power cut came before all of it was on the disk
                 os.utime(path)  # it is used
                 return frames.map_arrow(path)
             self._fetch(table_id)  # and may be trimmed before it is mapped, if the cache is far too small
-        return frames.map_arrow(self._path(table_id))
+        return frames.map_arrow(path)
 
     def _fetch(self, table_id: str) -> None:
         if self.table_record(table_id) is None:
@@ -489,10 +407,6 @@ class SharedStore(Store):
         super()._discard(table_id)
         self.drop_table(table_id)
 
-    def _sweep(self) -> None:
-        self._recovered = True  # nobody else has this copy open
-        super()._sweep()
-
     def sweep(self) -> int:
         """Delete the tables on the storage that no record has named for long enough; return how many.
 
@@ -514,7 +428,7 @@ class SharedStore(Store):
         for table_id in marks.keys() & named | marks.keys() - tables.keys():
             self._place.delete(f"unused/{table_id}")
         for table_id in tables.keys() - named:
-            if not _TABLE_ID.fullmatch(table_id):
+            if not published.TABLE_ID.fullmatch(table_id):
                 continue
             since = max(marks.get(table_id, now), tables[table_id])
             if now - since >= self._unused_s:
@@ -555,21 +469,21 @@ class SharedStore(Store):
                 db.execute(f"DELETE FROM {table}")
                 db.executemany(f"INSERT INTO {table} VALUES (?, ?)", [tuple(row) for row in rows])
             dropped: set[str] = set()
-            for kind in _KINDS:
+            for kind in published.KINDS:
                 kept = [row["id"] for row in snapshot.records.execute(f"SELECT id FROM {kind} ORDER BY seq")]
                 here = [row["id"] for row in db.execute(f"SELECT id FROM {kind}")]
                 for record_id in [*kept, *({*here} - {*kept})]:
                     query = f"SELECT owner FROM {kind} WHERE id = ?"  # a number, of which a record does not speak
                     owners = [d.execute(query, (record_id,)).fetchone() for d in (snapshot.records, db)]
-                    then = self._record(snapshot.records, kind, record_id)
-                    now = self._record(db, kind, record_id)
+                    then = published.read(snapshot.records, kind, record_id)
+                    now = published.read(db, kind, record_id)
                     if then == now and owners[0] == owners[1]:
                         continue
-                    dropped |= set() if now is None else _tables_of(kind, now)
+                    dropped |= set() if now is None else published.tables_of(kind, now)
                     if then is None:
-                        _delete(db, kind, record_id)
+                        published.delete(db, kind, record_id)
                     else:
-                        self._insert(db, kind, then, was_complete=False)
+                        published.write(db, kind, then, was_complete=False)
         super().drop_table(*dropped)
 
 
@@ -581,63 +495,8 @@ def _name(kind: str, record_id: str) -> str:
     return f"records/{kind}/{record_id}.json"
 
 
-def _described(db: sqlite3.Connection, table_id: str | None) -> dict[str, Any] | None:
-    row = db.execute("SELECT * FROM tables WHERE id = ?", (table_id,)).fetchone()
-    if row is None:
-        return None
-    return {"id": row["id"], "rows": row["rows"], "dtypes": json.loads(row["dtypes"]), "bytes": row["bytes"]}
-
-
-def _delete(db: sqlite3.Connection, kind: str, record_id: str) -> None:
-    db.execute(f"DELETE FROM {kind} WHERE id = ?", (record_id,))
-    if kind == "files":
-        for table in ("file_options", "sheets"):
-            db.execute(f"DELETE FROM {table} WHERE file_id = ?", (record_id,))
-
-
-def _tables_of(kind: str, record: Mapping[str, Any]) -> set[str]:
-    """Return the ids of the tables that a record names."""
-    if kind == "datasets":
-        return {record[which]["id"] for which in ("edges", "nodes") if record[which] is not None}
-    return {sheet["table"]["id"] for sheet in record["tables"]}
-
-
 def _created(record: str | None) -> float:
     return float(json.loads(record)["created"]) if record else 0.0
-
-
-_FIELDS: Mapping[str, dict[str, Any]] = {
-    "datasets": {"body": dict, "mode": (str, type(None)), "invited_users": list, "complete": bool},
-    "files": {
-        "name": str, "description": str, "file_type": str, "file_compression": str, "parser_options": dict,
-        "tables": list,
-    },
-}  # fmt: skip
-
-
-def _check(record: Any, kind: str, record_id: str) -> None:
-    """Raise ValueError, TypeError or KeyError unless this is a record as it is published."""
-    seconds, text = (int, float), (str, type(None))
-    common: dict[str, Any] = {"owner": str, "organization": text, "created": seconds, "updated": seconds}
-    if record["version"] != _VERSION or record["id"] != record_id:
-        raise ValueError("of another version, or of another id")
-    for name, wanted in (common | _FIELDS[kind]).items():
-        if not isinstance(record[name], wanted):
-            raise TypeError(name)
-    if kind == "datasets":
-        tables = [record[which] for which in ("edges", "nodes")]
-    else:
-        tables = [sheet["table"] for sheet in record["tables"]]
-        if not all(isinstance(sheet["name"], str) for sheet in record["tables"]) or None in tables:
-            raise TypeError("tables")
-    for table in tables:
-        if table is None:
-            continue
-        if not _TABLE_ID.fullmatch(table["id"]):  # it becomes the name of a file
-            raise ValueError("id of a table")
-        whole = isinstance(table["rows"], int) and isinstance(table["bytes"], int)
-        if not whole or not isinstance(table["dtypes"], dict):
-            raise TypeError("table")
 
 
 def default_cache(url: str) -> Path:
@@ -647,13 +506,44 @@ def default_cache(url: str) -> Path:
     return base / "graphistry-core" / f"{plain}-{hashlib.sha256(url.encode()).hexdigest()[:12]}"
 
 
-def _must_be_private(root: Path) -> None:
+def _claimed(wanted: Path) -> tuple[Path, int]:
+    """Return a folder for the local copy of one store, and a descriptor that holds it; raise ConfigError.
+
+    Where another process, or another store of this one, has the folder, the next beside it: NAME.2, NAME.3, …
+    """
+    for number in range(1, 1000):
+        folder = wanted if number == 1 else wanted.with_name(f"{wanted.name}.{number}")
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _must_be_private(folder)
+            descriptor = os.open(folder / "owner", os.O_CREAT | os.O_RDWR | getattr(os, "O_CLOEXEC", 0), 0o600)
+        except OSError as e:
+            raise ConfigError(f"The cache {folder} cannot be used: {e.strerror or e}.") from e
+        try:
+            import fcntl
+
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except ImportError:
+            return folder, descriptor
+        except OSError:
+            os.close(descriptor)
+            continue
+        return folder, descriptor
+    raise ConfigError(f"The cache {wanted} is in use, and so are all beside it: name another.")
+
+
+def _close(owner: int, descriptor: int) -> None:
+    if os.getpid() == owner:
+        os.close(descriptor)
+
+
+def _must_be_private(folder: Path) -> None:
     """Raise ConfigError when others could read the signing key, or put tables in place of ours."""
     if not hasattr(os, "getuid"):
         return
-    status = root.stat()
+    status = folder.stat()
     if status.st_uid != os.getuid() or status.st_mode & 0o077:
-        raise ConfigError(f"The cache {root} must belong to this user alone: chmod 700 {root}, or name another.")
+        raise ConfigError(f"The cache {folder} must belong to this user alone: chmod 700 {folder}, or name another.")
 
 
 def _sync(store: weakref.ref[SharedStore], stop: threading.Event, every_s: float) -> None:
@@ -670,7 +560,7 @@ def _sync(store: weakref.ref[SharedStore], stop: threading.Event, every_s: float
                 swept = began
                 here.sweep()
             failing = False
-        except (GraphistryError, OSError, sqlite3.Error) as e:
+        except Exception as e:  # noqa: BLE001 - it must go on, whatever it was
             if not failing and not stop.is_set():
                 log.warning("what other servers did cannot be seen at present: %s", e)
             failing = True
@@ -693,6 +583,10 @@ def open_store(
     if isinstance(place, str) and is_url(place):
         size = CACHE_BYTES if cache_bytes is None else cache_bytes
         return SharedStore(place, max_upload_bytes, cache_dir=cache_dir, cache_bytes=size, existing=existing)
+    if place is not None and _NO_LONGER_A_URL.match(os.fspath(place)):
+        raise ConfigError(
+            f"The data directory {place} looks like a URL that became a path: give it as text, with '://'."
+        )
     if cache_dir is not None or cache_bytes is not None:
         raise ConfigError("A cache is for data at a URL (--data-dir s3://bucket/prefix); leave its options out.")
     if existing and place is not None:

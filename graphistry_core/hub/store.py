@@ -290,7 +290,8 @@ class Store:
         """Delete a table that was never recorded."""
         _unlink(self._path(table_id))
 
-    def record_table(self, db: sqlite3.Connection, table: StoredTable) -> None:
+    @staticmethod
+    def record_table(db: sqlite3.Connection, table: StoredTable) -> None:
         """Record a stored table, inside the transaction that gives it an owner."""
         values = (table.id, table.rows, json.dumps(dict(table.dtypes)), table.bytes)
         db.execute("INSERT OR IGNORE INTO tables VALUES (?, ?, ?, ?)", values)
