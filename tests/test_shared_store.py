@@ -22,6 +22,14 @@ import pytest
 import requests
 from api import Api, arrow
 from object_storage_server import s3_server
+from test_store import (  # noqa: F401 - the same, of a Hub at a URL
+    test_a_body_at_rest_is_kept_as_it_came,
+    test_a_dataset_without_its_announced_nodes_is_not_listed_until_it_is_read,
+    test_a_table_at_rest_maps_into_pandas_without_a_copy,
+    test_a_table_that_cannot_be_stored_leaves_nothing,
+    test_strings_at_rest_are_shared_with_the_file,
+    test_tables_are_shared_until_their_last_user_is_gone,
+)
 
 from graphistry_core import AccessDenied, ConfigError, GraphistryClient, Hub, NotFound, ServerError, wire
 from graphistry_core.errors import StorageUnavailable
@@ -53,6 +61,12 @@ def url(s3):
 @pytest.fixture
 def memory():
     return f"memory://{uuid.uuid4().hex}"
+
+
+@pytest.fixture
+def hub(memory, tmp_path):
+    with opened(memory, tmp_path) as made:
+        yield made
 
 
 @contextmanager
@@ -116,6 +130,19 @@ def test_two_servers_see_each_others_datasets(two):
     asked.ok("DELETE", path)
     assert here.ok("GET", "/api/v2/datasets/")["count"] == 1
     assert here.run(g._dataset_id, COUNT).status_code == 404
+
+
+def test_two_servers_run_each_others_functions(two):
+    one, other = (Api(server, "eve") for server in two[:2])
+    dataset_id, path = one.dataset(EDGES), "/api/v2/o/acme/functions/python/"
+    one.ok("POST", path, json={"alias": "count", "execute": COUNT, "dataset_id": dataset_id})
+    assert other.ok("POST", "/api/v2/o/acme/run/python/count") == {"w": 6, "n": None}
+    other.refused(400, "POST", path, "already", json={"alias": "count", "execute": COUNT})
+    other.ok("PATCH", f"{path}count/", json={"enabled": False})
+    one.ok("GET", path)
+    one.refused(403, "POST", "/api/v2/o/acme/run/python/count", "switched off")
+    one.ok("DELETE", f"{path}count/")
+    assert other.ok("GET", path)["count"] == 0
 
 
 def test_what_others_do_is_seen_without_being_asked_for(two):

@@ -1,9 +1,10 @@
-"""Files and datasets as the records that servers share: from the database, into it, and which of them were changed.
+"""Files, datasets and functions as the records that servers share: from the database, into it, and which were changed.
 
 A record is JSON: ``version``, ``id``, ``owner`` (a name), ``organization``, ``created`` and ``updated`` (seconds since
 1970); of a dataset ``body``, ``mode``, ``invited_users``, ``complete``, ``edges`` and ``nodes``, of a file ``name``,
-``description``, ``file_type``, ``file_compression``, ``parser_options`` and ``tables`` (``name`` and ``table`` each). A
-table is described by ``id``, ``rows``, ``dtypes`` and ``bytes``. May import store.
+``description``, ``file_type``, ``file_compression``, ``parser_options`` and ``tables`` (``name`` and ``table`` each),
+of a function the columns of its row. A table is described by ``id``, ``rows``, ``dtypes`` and ``bytes``. May import
+store.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any
 from .store import Store, StoredTable
 
 VERSION = 1
-KINDS = ("datasets", "files")
+KINDS = ("datasets", "files", "functions")
 ID, TABLE_ID = re.compile(r"[A-Za-z0-9_-]{1,64}"), re.compile(r"[0-9a-f]{32}-[0-9a-f]{32}")
 NEXT = "(SELECT coalesce(max(n), 0) + 1 FROM published)"
 
@@ -29,11 +30,13 @@ CREATE TABLE IF NOT EXISTS published (
     pending INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (kind, id));
 CREATE INDEX IF NOT EXISTS published_n ON published (n);
 """
+_OF_FUNCTIONS = ("kind", "alias", "name", "description", "enabled", "dataset_id", "definition")
 _WATCHED = {  # not 'complete': that a dataset was read is noted by each server for itself
     "datasets": ("id", "datasets", "owner, org, body, created, updated, mode, invited, edges, nodes"),
     "files": ("id", "files", "owner, org, name, description, file_type, created, updated, table_id"),
     "file_options": ("file_id", "files", "compression, options"),
     "sheets": ("file_id", "files", "position, name, table_id"),
+    "functions": ("id", "functions", f"owner, org, created, updated, {', '.join(_OF_FUNCTIONS)}"),
 }
 
 
@@ -74,6 +77,9 @@ def read(db: sqlite3.Connection, kind: str, record_id: str) -> dict[str, Any] | 
             "edges": _described(db, row["edges"]),
             "nodes": _described(db, row["nodes"]),
         }
+    if kind == "functions":
+        about = {name: row[name] for name in _OF_FUNCTIONS}
+        return {**common, **about, "enabled": bool(row["enabled"]), "definition": json.loads(row["definition"])}
     options = db.execute("SELECT * FROM file_options WHERE file_id = ?", (record_id,)).fetchone()
     sheets = db.execute("SELECT * FROM sheets WHERE file_id = ? ORDER BY position", (record_id,)).fetchall()
     named = [(sheet["name"], sheet["table_id"]) for sheet in sheets] or [("", row["table_id"])]
@@ -100,6 +106,9 @@ def write(db: sqlite3.Connection, kind: str, record: Mapping[str, Any], *, was_c
         values |= {which: None if table is None else table["id"] for which, table in tables}
         values |= {"body": json.dumps(record["body"]), "mode": record["mode"]}
         values |= {"invited": json.dumps(record["invited_users"]), "complete": record["complete"] or was_complete}
+    elif kind == "functions":
+        tables = []
+        values |= {name: record[name] for name in _OF_FUNCTIONS} | {"definition": json.dumps(record["definition"])}
     else:
         tables = [(sheet["name"], sheet["table"]) for sheet in record["tables"]]
         values |= {name: record[name] for name in ("name", "description", "file_type")}
@@ -126,7 +135,7 @@ def _described(db: sqlite3.Connection, table_id: str | None) -> dict[str, Any] |
 
 
 def delete(db: sqlite3.Connection, kind: str, record_id: str) -> None:
-    """Delete a file or a dataset from the database; its tables stay."""
+    """Delete a file, a dataset or a function from the database; tables stay."""
     db.execute(f"DELETE FROM {kind} WHERE id = ?", (record_id,))
     if kind == "files":
         for table in ("file_options", "sheets"):
@@ -137,7 +146,7 @@ def tables_of(kind: str, record: Mapping[str, Any]) -> set[str]:
     """Return the ids of the tables that a record names."""
     if kind == "datasets":
         return {record[which]["id"] for which in ("edges", "nodes") if record[which] is not None}
-    return {sheet["table"]["id"] for sheet in record["tables"]}
+    return {sheet["table"]["id"] for sheet in record.get("tables", ())}
 
 
 _FIELDS: Mapping[str, dict[str, Any]] = {
@@ -145,6 +154,10 @@ _FIELDS: Mapping[str, dict[str, Any]] = {
     "files": {
         "name": str, "description": str, "file_type": str, "file_compression": str, "parser_options": dict,
         "tables": list,
+    },
+    "functions": {
+        "organization": str, "kind": str, "alias": (str, type(None)), "name": str, "description": str,
+        "enabled": bool, "dataset_id": (str, type(None)), "definition": dict,
     },
 }  # fmt: skip
 
@@ -173,6 +186,8 @@ def _checked_tables(kind: str, record: Mapping[str, Any]) -> list[Mapping[str, A
         if not all(isinstance(user, dict) for user in record["invited_users"]):
             raise TypeError("invited_users")
         return [record[which] for which in ("edges", "nodes") if record[which] is not None]
+    if kind == "functions":
+        return []
     if not all(isinstance(sheet["name"], str) for sheet in record["tables"]):
         raise TypeError("tables")
     return [sheet["table"] for sheet in record["tables"]]

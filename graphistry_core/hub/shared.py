@@ -1,10 +1,10 @@
-"""A store whose files and datasets lie on object storage, for several servers and their workers.
+"""A store whose files, datasets and functions lie on object storage, for several servers and their workers.
 
 ::
 
     tables/ID-DIGEST.arrow        a table, put before any record names it; never gets other content
     records/datasets/ID.json      a dataset: to put it is to publish it, to delete it is to unpublish it
-    records/files/ID.json         a file
+    records/files/ID.json         a file, and records/functions/ID.json a function
     unused/ID-DIGEST              since when a table is named by no record
     store.json                    that this is such a place
 

@@ -157,7 +157,7 @@ class Store:
         """Take in what other servers did that share the data. A directory has nothing to take in."""
 
     def fetch_record(self, kind: str, record_id: str) -> None:
-        """Take in what other servers did to one record of ``'datasets'`` or ``'files'``."""
+        """Take in what other servers did to one record of ``'datasets'``, ``'files'`` or ``'functions'``."""
 
     def secret(self) -> bytes:
         """Return this directory's signing key, 32 random bytes, made on first use and readable by its owner only."""
