@@ -160,8 +160,9 @@ _data_dir = click.option(
     envvar="GRAPHISTRY_CORE_DATA_DIR",
     show_envvar=True,
     required=True,
-    type=click.Path(file_okay=False, path_type=Path),
-    help="The server's data directory.",
+    type=serving.DataDir(),
+    metavar="DIR_OR_URL",
+    help="The server's data directory, or the URL that it keeps its data at.",
 )
 
 
@@ -169,27 +170,27 @@ _data_dir = click.option(
 @click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
 @_data_dir
 @click.option("--organization", metavar="NAME", help="Only what belongs to this organization.")
-def export(directory: Path, data_dir: Path, organization: str | None) -> None:
+def export(directory: Path, data_dir: Path | str, organization: str | None) -> None:
     """Write a server's files, datasets, users and organizations to DIR, which must not be there yet, or be empty.
 
     The server may be running. Passwords, personal keys and the signing key stay where they are.
     """
     from .hub import travel
-    from .hub.store import Store
+    from .hub.shared import open_store
 
-    with failing(), contextlib.closing(Store.existing(data_dir)) as store:
+    with failing(), contextlib.closing(open_store(data_dir, existing=True)) as store:
         say(f"Exported {_in_words(travel.export_to(store, directory, organization))} to {directory}.")
 
 
 @main.command("import")
 @click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
 @_data_dir
-def import_(directory: Path, data_dir: Path) -> None:
+def import_(directory: Path, data_dir: Path | str) -> None:
     """Take what was exported to DIR into a server's data, all of it or nothing. The server may be running."""
     from .hub import travel
-    from .hub.store import Store
+    from .hub.shared import open_store
 
-    with failing(), contextlib.closing(Store(data_dir)) as store:
+    with failing(), contextlib.closing(open_store(data_dir)) as store:
         say(f"Imported {_in_words(travel.import_from(store, directory))} from {directory}.")
 
 

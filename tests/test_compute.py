@@ -556,6 +556,23 @@ def test_all_errors_at_once():
     assert both[0] == both[1] == ["invalid-filter-key", "invalid-hops-value"]
 
 
+@pytest.mark.parametrize("wrong", ["zz > 1", "w >", "kind +"])
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda g, m, q: g.gfql([m.n({"id": "nobody"}), m.e_forward(), m.n(query=q)]),
+        lambda g, m, q: g.gfql([m.n({"id": "nobody"}), m.e_forward(edge_query=q), m.n()]),
+        lambda g, m, q: g.gfql([m.n({"id": "nobody"}), m.e_reverse(source_node_query=q), m.n()]),
+        lambda g, m, q: g.hop(SMALL_NODES[:0], edge_query=q),
+        lambda g, m, q: g.hop(SMALL_NODES[:0], destination_node_query=q),
+    ],
+)
+def test_a_wrong_query_is_an_error_though_no_row_is_reached(ask, wrong):
+    ours, theirs = (outcome(lambda m=m: ask(small(m), m, wrong)) for m in (graphistry_core, graphistry))
+    assert ours[0] == theirs[0] == "error", (ours, theirs)
+    assert ours[1] == theirs[1]
+
+
 SMALL = pd.DataFrame({"s": ["a", "b", "c", "a"], "d": ["b", "c", "d", "d"], "w": [1, 2, 3, 4]})
 SMALL_NODES = pd.DataFrame({"id": ["a", "b", "c", "d"], "kind": ["x", "y", "x", "y"]})
 

@@ -68,6 +68,7 @@ print(found._nodes[["name", "start", "end"]].to_numpy().tolist())
             after="    print(server.running, bool(graphistry.api_token()))",
             prints=["True True"],
         ),
+        Example(after='print(answer.json(), answer.headers["content-type"])', prints=["{'edges': 2} application/json"]),
         # what serve does with the file
         Example(
             before="import pandas as pd\nimport graphistry_core\ndf = pd.DataFrame({'src': ['a'], 'dst': ['b']})",

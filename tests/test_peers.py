@@ -33,7 +33,7 @@ def test_peers_3_what_a_newer_client_sends_is_accepted_and_in_the_journal(graphi
 
 def test_peers_4_not_implemented_is_another_error_than_invalid(graphistry_server):
     api = Api(graphistry_server)
-    assert api.send("GET", "/api/v2/o/acme/functions/python/").status_code == 501
+    assert api.send("GET", "/api/v2/logout-user/username/ann/").status_code == 501
     assert api.send("POST", "/api/v2/upload/datasets/", data=b"{").status_code == 400
     assert api.send("GET", "/api/v2/never/heard/").status_code == 404
 

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pytest
 import requests
 
-from graphistry_core import ConfigError, Hub, InvalidTable, wire
+from graphistry_core import ConfigError, Hub, InvalidTable, ServerError, wire
 from graphistry_core.frames import copies_on_write, map_arrow, to_pandas
 from graphistry_core.hub.store import Store
 
@@ -223,6 +223,19 @@ def test_a_table_that_cannot_be_stored_leaves_nothing(hub):
     with pytest.raises(InvalidTable):
         hub.store.add_table(b"nonsense")
     assert not list((hub.store.root / "incoming").iterdir())
+
+
+def test_full_records_are_one_clear_error_and_the_next_write_finds_them_as_they_were(hub):
+    auth = wire.Auth("bearer", token=hub.call(wire.Login("ann", "pw"), wire.Auth()).token)
+    known = hub.call(wire.DatasetCreate({"name": "first"}), auth).dataset_id
+    (pages,) = hub.store.one("PRAGMA page_count")
+    hub.store.one(f"PRAGMA max_page_count = {pages}")  # SQLite's own "database or disk is full"
+    for _ in range(3):
+        with pytest.raises(ServerError, match="cannot take the records: database or disk is full"):
+            hub.call(wire.DatasetCreate({"name": "x" * 100_000}), auth)
+    hub.store.one("PRAGMA max_page_count = 1000000")
+    second = hub.call(wire.DatasetCreate({"name": "second"}), auth).dataset_id
+    assert [row["id"] for row in hub.store.all("SELECT id FROM datasets ORDER BY seq")] == [known, second]
 
 
 def test_a_directory_that_cannot_be_used_is_one_clear_error(tmp_path):

@@ -23,11 +23,11 @@ import requests
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from graphistry_core import BadRequest, ConfigError, GraphistryClient, Hub, NotFound, wire
+from graphistry_core import BadRequest, ConfigError, GraphistryClient, Hub, NotFound, ServerError, wire
 from graphistry_core.hub import User, travel
 from graphistry_devserver import DevServer
 
-RECORDS = ("users", "members", "tables", "files", "file_options", "sheets", "datasets")
+RECORDS = ("users", "members", "tables", "files", "file_options", "sheets", "datasets", "functions")
 ENCODINGS = {
     "node_encodings": {"bindings": {"node": "id"}, "complex": {"default": {"pointSizeEncoding": {"attribute": "n"}}}},
     "edge_encodings": {"bindings": {"source": "s", "destination": "d"}},
@@ -70,6 +70,10 @@ def fill(hub) -> dict[str, str]:
     create("without tables", ann)
     half = create("half", ann)
     hub.call(wire.DatasetUpload(half, "edges", EDGES), ann)
+    task = {"execute": "def task(g):\n    return len(g._edges)", "output_type": "json"}
+    hub.call(wire.FunctionCreate("acme", "python", task, alias="count", dataset_id=by_tables), bob)
+    query = {"gfql_query": {"type": "Chain", "chain": []}}
+    hub.call(wire.FunctionCreate("ann", "gfql", query, name="é", description="all", enabled=False), ann)
     return ids
 
 
@@ -113,7 +117,7 @@ class TestThere:
     def test_every_file_of_a_second_export_is_that_of_the_first(self, hub, another, tmp_path):
         fill(hub)
         counts = hub.export_to(tmp_path / "one")
-        assert counts == {"users": 3, "organizations": 1, "files": 4, "datasets": 5, "tables": 4}
+        assert counts == {"users": 3, "organizations": 1, "files": 4, "datasets": 5, "functions": 2, "tables": 4}
         assert another.import_from(tmp_path / "one") == counts
         another.export_to(tmp_path / "two")
         assert files_of(tmp_path / "one") == files_of(tmp_path / "two")
@@ -143,7 +147,7 @@ class TestThere:
     def test_an_organization_travels_with_what_belongs_to_it_and_nothing_else(self, hub, another, tmp_path):
         ids = fill(hub)
         counts = hub.export_to(tmp_path / "acme", "acme")
-        assert counts == {"users": 2, "organizations": 1, "files": 1, "datasets": 2, "tables": 3}
+        assert counts == {"users": 2, "organizations": 1, "files": 1, "datasets": 2, "functions": 1, "tables": 3}
         assert b"ann" not in (tmp_path / "acme" / "manifest.json").read_bytes()
         another.import_from(tmp_path / "acme")
         cid = login(another, "cid")
@@ -388,6 +392,11 @@ FORGED = {
     "a strange member": (lambda m, f: m["organizations"][0]["members"].append({}), "who is not one of its users"),
     "an id that is a path": (lambda m, f: m["datasets"][0].update(id="../../x"), "an id that is no id"),
     "an id twice": (lambda m, f: m["files"][0].update(id=m["files"][1]["id"]), "there twice"),
+    "a kind of functions that is none": (lambda m, f: m["functions"][0].update(kind="sql"), "no functions of kind"),
+    "a source that is none": (lambda m, f: m["functions"][0].update(definition={}), "'execute' is missing"),
+    "more than a definition": (lambda m, f: m["functions"][0]["definition"].update(more=1), "has a field that is none"),
+    "an alias that is no part of a path": (lambda m, f: m["functions"][0].update(alias="a/b"), "'alias' is 'a/b'"),
+    "a function of nobody": (lambda m, f: m["functions"][1].update(owner="eve"), "'eve', who is not one"),
     "a table too few": (lambda m, f: (m["tables"].pop(), m["counts"].update(tables=3)), "its records use"),
     "a table that is a path": (lambda m, f: m["tables"][0].update(sha256="../../x"), "its records use"),
     "a mode": (lambda m, f: m["datasets"][0].update(mode="secret"), "'mode'"),
@@ -444,7 +453,7 @@ def test_an_import_that_fails_at_its_last_record_leaves_nothing(exported, hub, m
             raise sqlite3.OperationalError("database or disk is full")
 
     monkeypatch.setattr(travel, "_insert_row", full)
-    with pytest.raises(sqlite3.OperationalError):
+    with pytest.raises(ServerError, match="cannot take the records: database or disk is full"):
         hub.import_from(exported)
     assert is_empty(hub)
 
@@ -506,7 +515,7 @@ def test_export_and_import_as_commands(tmp_path):
     with DevServer(data_dir=tmp_path / "data") as server:  # exporting does not mind that it runs
         fill(server.hub)
         said = cli("export", tmp_path / "out", "--data-dir", tmp_path / "data", "--organization", "acme")
-    assert "2 users, 1 organizations, 1 files, 2 datasets, 3 tables" in said
+    assert "2 users, 1 organizations, 1 files, 2 datasets, 1 functions, 3 tables" in said
     assert "is there already" in cli("export", tmp_path / "out", "--data-dir", tmp_path / "data", status=1)
     assert "not the data directory" in cli("export", tmp_path / "none", "--data-dir", tmp_path, status=1)
     assert "2 datasets" in cli("import", tmp_path / "out", "--data-dir", tmp_path / "new")

@@ -166,6 +166,8 @@ class Lookup:
         self._frame, self._match, self._query = frame, match, query
         self._whole: np.ndarray | None = None
         self._asked = 0
+        if query is not None:
+            _check_query(frame, query)
 
     @classmethod
     def of(cls, frame: Any, match: Any, query: str | None) -> Lookup | None:
@@ -189,6 +191,16 @@ class Lookup:
         if self._whole is None:
             self._whole = _mask(self._frame, self._match, self._query)
         return self._whole
+
+
+def _check_query(frame: Any, query: str) -> None:
+    """Raise what pandas does for a query with a wrong name or syntax, also where no row will ever be asked."""
+    try:
+        frame.iloc[:0].query(query)
+    except (pd.errors.UndefinedVariableError, SyntaxError):
+        raise
+    except Exception:  # noqa: BLE001, S110 - of values that are not there
+        pass
 
 
 def narrow(frame: Any, match: Any, query: str | None) -> Any:

@@ -14,12 +14,15 @@ from typing import Any
 
 from .. import wire
 from ..table_options import OPTIONS
+from ..wire.functions import ABOUT, DEFINITIONS, ON_RUN
 
 _TABLE_TYPE = "Sender"  # the annotation of a body that is a table
 
 _READING = frozenset({"compression", *(name for options in OPTIONS.values() for name in options)})
 # Of uploads, the table and how it is to be read; and where the client reached the server, which is no field.
 _NOT_NAMES = {"body", "options", "content_encoding", "base_url"}
+
+_FUNCTION = tuple(dict.fromkeys(name for names in DEFINITIONS.values() for name in names))
 
 # What the dataclass does not name: free-form bodies, forms, names that differ on the wire.
 _BODIES: Mapping[str, tuple[str, ...]] = {
@@ -36,9 +39,17 @@ _BODIES: Mapping[str, tuple[str, ...]] = {
     ),
     "switch_org": ("slug",),
     "sso_login": ("client-type",),
+    "function_create": _FUNCTION,
+    "function_patch": (*ABOUT, *_FUNCTION),
+    "function_run": ON_RUN,
     "gfql": ("gfql_operations", "gfql_query", "gfql_output"),
 }
-_RENAMED: Mapping[str, tuple[str, ...]] = {"gfql": ("query", "output")}
+_RENAMED: Mapping[str, tuple[str, ...]] = {
+    "gfql": ("query", "output"),
+    "function_create": ("definition",),
+    "function_patch": ("changes",),
+    "function_run": ("choices",),
+}
 _FORMS = {"switch_org", "sso_login"}
 
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from ..wire.functions import ABOUT, DEFINITIONS
+
 Status = Literal["implemented", "partial", "not"]
 Source = Literal["observed", "client", "docs", "seed", "guess"]
 
@@ -27,6 +29,8 @@ def _without_effect(source: Source) -> Note:
     return Note("not", source, "accepted and kept, without effect")
 
 
+_FUNCTION = dict.fromkeys((*ABOUT, *(name for names in DEFINITIONS.values() for name in names)))
+
 # Fields of requests whose source is not their operation's, or which are not wholly here.
 FIELDS: Mapping[tuple[str, str], Note] = {
     ("login", "org_name"): Note(note="also in the answer, as active_organization"),
@@ -36,9 +40,12 @@ FIELDS: Mapping[tuple[str, str], Note] = {
     ("file_create", "file_compression"): Note("implemented", "docs"),
     ("file_create", "parser_options"): Note("implemented", "docs"),
     ("file_upload", "erase"): Note("partial", "observed", "a body that does not parse is never kept"),
-    ("dataset_create", "edge_hypergraph_transform"): _without_effect("docs"),
+    ("dataset_create", "edge_hypergraph_transform"): Note("implemented", "docs", "its keys are a guess"),
     ("dataset_create", "node_files"): Note("implemented", "observed", "also [file_id, table_index], by docs"),
     ("dataset_create", "edge_files"): Note("implemented", "observed", "also [file_id, table_index], by docs"),
+    **{("function_create", name): Note("implemented", "guess") for name in _FUNCTION},
+    ("function_run", "dataset_id"): Note("implemented", "docs", "its name is a guess"),
+    **{("function_run", name): Note("implemented", "guess") for name in ("engine", "format", "output_type")},
     ("share", "notify"): _without_effect("observed"),
     ("share", "message"): _without_effect("observed"),
     ("python", "execute"): Note("implemented", "seed", "the four blanks before every line are observed"),
@@ -107,7 +114,7 @@ ANSWERS: Mapping[str, Mapping[str, Note]] = {
 
 # Beside the operations.
 PAGES: tuple[tuple[str, tuple[str, ...], Note], ...] = (
-    ("viewer", ("GET /graph/graph.html",), Note("partial", "observed", "says what a dataset holds; draws nothing")),
+    ("viewer", ("GET /graph/graph.html",), Note("implemented", "observed", "a viewer of our own")),
     ("health", ("GET /healthz", "GET /healthcheck/", "GET /ht/"), Note("implemented", "docs", "200 while it runs")),
     ("sso_page", ("GET /sso/{state}",), Note("implemented", "guess", "stands for the identity provider's page")),
     (

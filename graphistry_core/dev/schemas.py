@@ -14,6 +14,7 @@ from .. import wire
 from ..errors import GraphistryError, MalformedAnswer, ServerUnreachable
 from ..table_options import COMPRESSIONS
 from ..wire.datasets import SHARE_ACTIONS, SHARE_MODES, SHARED, TABLES
+from ..wire.functions import DEFINITIONS
 from ..wire.tasks import ENGINES, GFQL_OUTPUTS, STRICTNESS
 
 Schema = dict[str, Any]
@@ -51,6 +52,20 @@ _FILES: Schema = {
 }
 _ENCODINGS = _object(bindings=_OBJECT)
 
+_FUNCTION: Mapping[str, Schema] = {
+    "alias": {**TEXT, "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"},
+    "enabled": _FLAG,
+    "output_type": _choice((*dict.fromkeys((*wire.OUTPUT_TYPES, *GFQL_OUTPUTS)),)),
+    "gfql_query": _OBJECT,
+    "gfql_operations": {"type": "array", "items": _OBJECT},
+    "strictness": _choice(STRICTNESS),
+    "node_col_subset": _TEXTS,
+    "edge_col_subset": _TEXTS,
+    "df_export_args": _OBJECT,
+    "persist": _FLAG,
+    "privacy": _OBJECT,
+}
+
 # What the classes do not say: (operation, field), or ('*', field) for a field that is the same everywhere.
 _FIELDS: Mapping[tuple[str, str], Schema] = {
     ("*", "file_type"): _choice(wire.TABLE_TYPES),
@@ -80,6 +95,8 @@ _FIELDS: Mapping[tuple[str, str], Schema] = {
     ("gfql", "gfql_query"): _OBJECT,
     ("gfql", "gfql_operations"): {"type": "array", "items": _OBJECT},
     ("gfql", "gfql_output"): TEXT,
+    **{(name, field): schema for name in ("function_create", "function_patch") for field, schema in _FUNCTION.items()},
+    ("function_create", "kind"): _choice((*DEFINITIONS,)),
 }
 
 

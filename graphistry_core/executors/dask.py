@@ -529,11 +529,20 @@ def parcel_of(graph: GraphData) -> _Parcel:
         if parcel is None:
             shipment = ship(graph)
             header = {name: value for name, value in shipment.header.items() if name != "index"}
-            names, files = {}, {}
+            names, files, urls = {}, {}, {}
             for which, fd in zip(header["tables"], shipment.fds, strict=True):
-                with open(fd, "rb", closefd=False) as file:
-                    file.seek(0)
-                    names[which] = hashlib.file_digest(file, "sha256").hexdigest()
-                files[names[which]] = (fd, os.fstat(fd).st_size)
-            parcel = _parcels[graph] = _Parcel({**header, "tables": names}, files)
+                name = names[which] = _name_of(fd, graph.urls.get(which))
+                files[name] = (fd, os.fstat(fd).st_size)
+                if which in graph.urls:
+                    urls[name] = graph.urls[which]
+            parcel = _parcels[graph] = _Parcel({**header, "tables": names, "urls": urls}, files)
         return parcel
+
+
+def _name_of(fd: int, url: str | None) -> str:
+    """Return a table's name: the digest of its content, or of the URL where it lies, which never has other content."""
+    if url is not None:
+        return hashlib.sha256(url.encode()).hexdigest()
+    with open(fd, "rb", closefd=False) as file:
+        file.seek(0)
+        return hashlib.file_digest(file, "sha256").hexdigest()

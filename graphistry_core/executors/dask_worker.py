@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import logging
 import os
 import shutil
 import threading
@@ -20,11 +21,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .. import engines, frames
+from .. import engines, frames, object_storage
 from ..errors import GraphistryError, TaskCancelled
 from . import get_executor, isolating
 from .contract import Executor, GraphData, Limits, Task, TaskResult
 
+log = logging.getLogger("graphistry_core")
 FORMAT = 1  # of what goes to and fro; another one is refused
 KEY = "graphistry-run-"  # how the Dask task of a run is called, before the run's claim
 _KEPT = 8  # graphs, with their tables, on a worker's disk
@@ -89,6 +91,7 @@ class Place:
     def _graph(self, about: Mapping[str, Any]) -> GraphData | list[str]:
         """Return a graph, or which of its tables have to be sent."""
         key = json.dumps(about, sort_keys=True)
+        self._fetch(about["urls"])
         with self._lock:
             if key in self._graphs:
                 self._graphs.move_to_end(key)
@@ -103,6 +106,20 @@ class Place:
             self._graphs[key] = graph
             self._make_room()
             return graph
+
+    def _fetch(self, urls: Mapping[str, str]) -> None:
+        """Bring tables that lie on shared storage; one that cannot be had is sent by who asks."""
+        for table, url in urls.items():
+            if table in self._tables:
+                continue
+            try:
+                self._folder.mkdir(mode=0o700, exist_ok=True)
+                path = object_storage.fetch(url, self._folder / "fetched")
+            except (GraphistryError, OSError) as e:
+                log.warning("the table %s cannot be fetched, and is sent instead: %s", object_storage.redacted(url), e)
+                continue
+            with self._lock:
+                self._tables[table] = path
 
     def _make_room(self) -> None:
         """Let go of the graphs that were not used for longest, and of tables that no graph is made of any more."""

@@ -21,6 +21,7 @@ TOKEN_LIFETIME_S = 3600
 _VERIFIED_KEPT = 4096  # tokens whose signature was found good, by their text
 REFRESH_WINDOW_S = 24 * 3600
 PYTHON_SWITCH = "ENABLE_PYTHON_ENDPOINT"
+_MAKING = {"python": "flag_create_pe_udf", "gfql": "flag_create_gfql_udf"}  # the flag that lets functions be made
 log = logging.getLogger("graphistry_core")
 
 
@@ -242,6 +243,18 @@ class Accounts:
         if slug and self.strict and not self._belongs(caller, slug):
             raise AccessDenied(f"You are not a member of the organization {slug!r}.")
 
+    def enter(self, caller: Caller, slug: str) -> None:
+        """Let a user act within the organization that a path names; raise AccessDenied.
+
+        Where any organization is accepted he becomes a member, but another user's own name is none.
+        """
+        self.require_org(caller, slug)
+        if self.strict or slug == caller.username or self.is_member(caller, slug):
+            return
+        if self._store.one("SELECT 1 FROM users WHERE username = ?", slug) is not None:
+            raise AccessDenied(f"You are not a member of the organization {slug!r}, which is another user's own.")
+        self._add_member(caller, slug)
+
     def is_member(self, caller: Caller, slug: str | None) -> bool:
         """Say whether a user belongs to an organization."""
         if self.strict:
@@ -264,6 +277,12 @@ class Accounts:
         """Raise AccessDenied, naming the flag, unless the GFQL endpoint is open for a user."""
         if not self.flag("flag_gfql_endpoint", caller):
             raise AccessDenied("The GFQL endpoint is not on for you: flag_gfql_endpoint is False.")
+
+    def require_functions(self, caller: Caller, kind: str) -> None:
+        """Raise AccessDenied, naming the flag, unless a user may make functions of a kind."""
+        flag = _MAKING[kind]
+        if not self.flag(flag, caller):
+            raise AccessDenied(f"Making {kind} functions is not on for you: {flag} is False.")
 
     def require_python(self, caller: Caller) -> None:
         """Raise AccessDenied, naming the flag or variable, unless the Python endpoint is open for a user."""

@@ -15,6 +15,8 @@ DEFAULT_FLAGS = {
     "flag_python_endpoint_disabled": False,
     "flag_python_endpoint_enabled_users": True,
     "flag_gfql_endpoint": True,
+    "flag_create_pe_udf": True,
+    "flag_create_gfql_udf": True,
 }
 
 
@@ -72,7 +74,7 @@ _OPTIONS: dict[str, type | tuple[type, ...]] = {
     "cudf_fallback": str,
     "external_url": str, "max_upload_mb": int, "task_timeout": (int, float), "task_memory": int,
     "task_output": (int, float), "task_result": (int, float), "task_scratch": int, "task_concurrency": int,
-    "sandbox": str, "seed": list, "preload": list, "server": str, "log": str,
+    "sandbox": str, "cache_dir": str, "cache_mb": int, "seed": list, "preload": list, "server": str, "log": str,
 }  # fmt: skip
 
 

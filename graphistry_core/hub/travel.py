@@ -1,8 +1,8 @@
 """A store's records and tables as a directory that another server takes in: one manifest, and a file for each table.
 
 The manifest is JSON: ``format``, ``version``, ``sha256`` (of all the rest), ``counts``, ``users`` (names),
-``organizations``, ``files``, ``datasets`` and ``tables``. People go by their names and tables by the sha256 of their
-files, so that equal states make equal directories. May import wire, frames, readers, records and store.
+``organizations``, ``files``, ``datasets``, ``functions`` and ``tables``. People go by their names and tables by the
+sha256 of their files, so that equal states make equal directories. May import wire, frames, readers, records and store.
 """
 
 from __future__ import annotations
@@ -23,8 +23,9 @@ from types import NoneType
 from typing import TYPE_CHECKING, Any
 
 from .. import frames, readers, wire
-from ..errors import BadRequest, InvalidTable, NotFound
+from ..errors import BadRequest, InvalidTable, NotFound, ServerError
 from ..messages import Fields, HttpRequest
+from ..wire.functions import ABOUT
 from .datasets import check_columns
 from .records import iso
 from .store import Store, StoredTable
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
 FORMAT, VERSION = "graphistry-core export", 1
 _MANIFEST, _TABLES = "manifest.json", "tables"
-_COUNTED = ("users", "organizations", "files", "datasets", "tables")
+_COUNTED = ("users", "organizations", "files", "datasets", "functions", "tables")
 _ID, _DIGEST = re.compile(r"[0-9a-f]{32}"), re.compile(r"[0-9a-f]{64}")
 
 Record = dict[str, Any]
@@ -94,6 +95,7 @@ class _Rows:
     options: Mapping[str, sqlite3.Row]
     sheets: Mapping[str, list[tuple[str, str]]]
     datasets: list[sqlite3.Row]
+    functions: list[sqlite3.Row]
 
     @classmethod
     def of(cls, db: sqlite3.Connection, organization: str | None) -> _Rows:
@@ -104,9 +106,10 @@ class _Rows:
             return db.execute(f"SELECT * FROM {table}{where} ORDER BY {order}", values).fetchall()
 
         members, files, datasets = read("members", "org, user_id"), read("files", "seq"), read("datasets", "seq")
-        if organization is not None and not (members or files or datasets):
+        functions = read("functions", "seq")
+        if organization is not None and not (members or files or datasets or functions):
             raise NotFound(f"Nothing here belongs to an organization {organization!r}.")
-        concerned = {row["user_id"] for row in members} | {row["owner"] for row in (*files, *datasets)}
+        concerned = {row["user_id"] for row in members} | {row["owner"] for row in (*files, *datasets, *functions)}
         users = db.execute("SELECT * FROM users ORDER BY id").fetchall()
         sheets: dict[str, list[tuple[str, str]]] = {}
         for row in db.execute("SELECT * FROM sheets ORDER BY position"):
@@ -120,6 +123,7 @@ class _Rows:
             {row["file_id"]: row for row in db.execute("SELECT * FROM file_options")},
             {row["id"]: sheets.get(row["id"]) or first.get(row["id"], []) for row in files},
             datasets,
+            functions,
         )
 
     def table_ids(self) -> list[str]:
@@ -140,6 +144,7 @@ def _manifest(rows: _Rows, tables: Mapping[str | None, Record]) -> Record:
         "organizations": [{"name": name, "members": members} for name, members in organizations.items()],
         "files": [_file_record(row, rows, digests) for row in rows.files],
         "datasets": [_dataset_record(row, rows, digests) for row in rows.datasets],
+        "functions": [_function_record(row, rows) for row in rows.functions],
         "tables": [table for _, table in sorted({table["sha256"]: table for table in tables.values()}.items())],
     }
     counts = {name: len(content[name]) for name in _COUNTED}
@@ -176,6 +181,20 @@ def _dataset_record(row: sqlite3.Row, rows: _Rows, digests: Mapping[str | None, 
         "complete": bool(row["complete"]),
         "edges": digests.get(row["edges"]),
         "nodes": digests.get(row["nodes"]),
+    }
+
+
+def _function_record(row: sqlite3.Row, rows: _Rows) -> Record:
+    return {
+        "id": row["id"],
+        "owner": rows.users[row["owner"]],
+        "organization": row["org"],
+        "kind": row["kind"],
+        **{name: row[name] for name in ABOUT if name != "enabled"},
+        "enabled": bool(row["enabled"]),
+        "definition": json.loads(row["definition"]),
+        "created": row["created"],
+        "updated": row["updated"],
     }
 
 
@@ -240,13 +259,14 @@ def import_from(store: Store, directory: str | os.PathLike[str]) -> dict[str, in
     """Take in all of an export; return its counts. Users and organizations that are here already are the same ones.
 
     All or nothing. Raises BadRequest for anything in the directory that is not as it was exported, and for ids of
-    files and datasets that are here already.
+    files, datasets and functions that are here already.
     """
     folder = Path(directory)
     stored: dict[str | None, StoredTable] = {}
     try:
         manifest = _read_manifest(folder / _MANIFEST)
         content = _Content.of(manifest)
+        store.refresh()
         _refuse_known(store, content)  # before tables are read in vain
         for digest, described in content.tables.items():
             _check_file(folder / _TABLES, digest, described)
@@ -262,7 +282,8 @@ def import_from(store: Store, directory: str | os.PathLike[str]) -> dict[str, in
             _refuse_known(store, content)
             _insert(store, db, content, stored)
     except BaseException as e:
-        store.drop_table(*(table.id for table in stored.values()))
+        with contextlib.suppress(ServerError):  # a full disk: they are swept at the next start
+            store.drop_table(*(table.id for table in stored.values()))
         if isinstance(e, BadRequest):
             raise BadRequest(f"{folder} was not imported: {e.message}") from e
         raise
@@ -296,6 +317,7 @@ class _Content:
     organizations: list[Record]
     files: list[Record]
     datasets: list[Record]
+    functions: list[Record]
     tables: Mapping[str, Record]
 
     @classmethod
@@ -314,11 +336,14 @@ class _Content:
                 _check(table, "record of its files", {"name": str, "table": str})
         for record in manifest["datasets"]:
             _check_dataset(record)
+        for record in manifest["functions"]:
+            _check_function(record)
         content = cls(
             manifest["users"],
             manifest["organizations"],
             manifest["files"],
             manifest["datasets"],
+            manifest["functions"],
             {record["sha256"]: record for record in manifest["tables"]},
         )
         content._check_names()
@@ -326,7 +351,7 @@ class _Content:
 
     def _check_names(self) -> None:
         """Raise BadRequest unless what the records name is there, once, under names that the store could have given."""
-        named = [record["owner"] for record in (*self.files, *self.datasets)]
+        named = [record["owner"] for record in (*self.files, *self.datasets, *self.functions)]
         named += [member for organization in self.organizations for member in organization["members"]]
         strangers = [name for name in named if name not in self.users]
         if strangers:
@@ -335,14 +360,18 @@ class _Content:
             odd = [each for each, count in Counter(ids).items() if count > 1 or not _ID.fullmatch(each)]
             if odd:  # an id becomes part of the names of files
                 raise BadRequest(f"its {name} have an id that is no id, or is there twice: {odd[0]!r}.")
+        aliases = Counter((r["organization"], r["kind"], r["alias"]) for r in self.functions if r["alias"] is not None)
+        twice = [alias for (_, _, alias), count in aliases.items() if count > 1]
+        if twice:
+            raise BadRequest(f"its functions have the alias {twice[0]!r} twice.")
         of_files = {table["table"] for record in self.files for table in record["tables"]}
         of_datasets = {record[which] for record in self.datasets for which in ("edges", "nodes")} - {None}
         if of_files | of_datasets != self.tables.keys() or not all(map(_DIGEST.fullmatch, self.tables)):
             raise BadRequest("the tables that it describes are not those that its records use.")
 
     def ids(self) -> dict[str, list[str]]:
-        """Return the ids of files and of datasets."""
-        of = {"files": self.files, "datasets": self.datasets}
+        """Return the ids of files, datasets and functions."""
+        of = {"files": self.files, "datasets": self.datasets, "functions": self.functions}
         return {name: [record["id"] for record in records] for name, records in of.items()}
 
 
@@ -357,6 +386,10 @@ _SHAPES: Mapping[str, Mapping[str, Any]] = {
     "datasets": {
         **_OWNED, "body": dict, "mode": _TEXT_OR_NOT, "invited_users": list, "complete": bool, "edges": _TEXT_OR_NOT,
         "nodes": _TEXT_OR_NOT,
+    },
+    "functions": {
+        **_OWNED, "organization": str, "kind": str, "alias": _TEXT_OR_NOT, "name": str, "description": str,
+        "enabled": bool, "dataset_id": _TEXT_OR_NOT, "definition": dict,
     },
     "tables": {"sha256": str, "format": str, "rows": int, "dtypes": dict},
 }  # fmt: skip
@@ -391,6 +424,18 @@ def _check_dataset(record: Record) -> None:
     wire.DatasetCreate.decode({}, HttpRequest("POST", wire.DatasetCreate.path, body=body))
 
 
+def _check_function(record: Record) -> None:
+    """Hold what clients once sent against what they may send."""
+    sent = {**record["definition"], **{name: record[name] for name in ABOUT}}
+    params = {"org": record["organization"], "kind": record["kind"]}
+    try:
+        made = wire.FunctionCreate.decode(params, HttpRequest("POST", "", body=json.dumps(sent).encode()))
+    except NotFound as e:
+        raise BadRequest(e.message) from e
+    if made.definition != record["definition"]:
+        raise BadRequest(f"the definition of the function {record['id']} has a field that is none.")
+
+
 def _check_file(folder: Path, digest: str, described: Record) -> None:
     path = _place(folder, digest, described["format"])
     try:
@@ -420,7 +465,11 @@ def _check_table(table: StoredTable, digest: str, described: Record) -> None:
 
 
 def _refuse_known(store: Store, content: _Content) -> None:
-    """Raise BadRequest when a file or dataset of the export is here already."""
+    """Raise BadRequest when a file, dataset or function of the export is here already."""
+    for record in content.functions:
+        query = "SELECT 1 FROM functions WHERE org = ? AND kind = ? AND alias = ?"
+        if store.one(query, record["organization"], record["kind"], record["alias"]) is not None:
+            raise BadRequest(f"a function {record['alias']!r} is here already: change its alias, or delete it.")
     for name, ids in content.ids().items():
         for each in ids:
             if store.one(f"SELECT 1 FROM {name} WHERE id = ?", each) is not None:
@@ -446,6 +495,10 @@ def _insert(store: Store, db: sqlite3.Connection, content: _Content, stored: Map
             **_owned(record, users), "body": json.dumps(record["body"]), "mode": record["mode"],
             "invited": json.dumps(record["invited_users"]), "complete": record["complete"], **tables,
         })  # fmt: skip
+    for record in content.functions:
+        about = {name: record[name] for name in ("kind", *ABOUT)}
+        definition = json.dumps(record["definition"])
+        _insert_row(db, "functions", {**_owned(record, users), **about, "definition": definition})
 
 
 def _insert_file(

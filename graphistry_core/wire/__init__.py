@@ -35,6 +35,7 @@ from .datasets import (
     Share,
 )
 from .files import FileAnswer, FileCreate, FileDelete, FileGet, FileList, FilePatch, FileUpload
+from .functions import FunctionCreate, FunctionDelete, FunctionGet, FunctionList, FunctionPatch, FunctionRun
 from .routes import HEALTH_PATHS, OPERATIONS, VIEWER_PATH, is_graphistry_path, match, routes, with_auth
 from .tasks import Gfql, Python, PythonAnswer
 from .viewer import RecordAnswer, SessionGet, SessionList, SingleUseUrl
@@ -65,6 +66,12 @@ __all__ = [
     "FileList",
     "FilePatch",
     "FileUpload",
+    "FunctionCreate",
+    "FunctionDelete",
+    "FunctionGet",
+    "FunctionList",
+    "FunctionPatch",
+    "FunctionRun",
     "Gfql",
     "Login",
     "OkAnswer",

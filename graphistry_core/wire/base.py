@@ -142,8 +142,12 @@ class Listing(Request[Page]):
     offset: int = 0
     base_url: str = ""  # protocol and host as the client reached the server; not sent
 
+    def place(self) -> str:
+        """Return the path of this list."""
+        return self.path
+
     def encode(self) -> HttpRequest:
-        return HttpRequest(self.method, self.path, {"limit": str(self.limit), "offset": str(self.offset)})
+        return HttpRequest(self.method, self.place(), {"limit": str(self.limit), "offset": str(self.offset)})
 
     @classmethod
     def decode(cls, params: Mapping[str, str], http: HttpRequest) -> Listing:

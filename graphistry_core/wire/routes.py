@@ -13,6 +13,7 @@ from .authentication import Login, PersonalKeyLogin, Refresh, SsoLogin, SsoToken
 from .base import Request
 from .datasets import DatasetCreate, DatasetDelete, DatasetGet, DatasetList, DatasetPatch, DatasetUpload, Share
 from .files import FileCreate, FileDelete, FileGet, FileList, FilePatch, FileUpload
+from .functions import FunctionCreate, FunctionDelete, FunctionGet, FunctionList, FunctionPatch, FunctionRun
 from .tasks import Gfql, Python
 from .viewer import SessionGet, SessionList, SingleUseUrl
 
@@ -51,6 +52,12 @@ OPERATIONS: tuple[type[Request[Any]], ...] = (
     SingleUseUrl,
     Python,
     Gfql,
+    FunctionList,
+    FunctionCreate,
+    FunctionGet,
+    FunctionPatch,
+    FunctionDelete,
+    FunctionRun,
 )
 
 
@@ -72,7 +79,7 @@ _ROUTES = [(method, _pattern(path), operation) for method, path, operation in ro
 
 # Routes of Graphistry's that nothing here answers yet: another error than a wrong path.
 _LATER = {
-    "User-defined functions": r"/api/v2/o/[^/]+/(functions|run)/.*",
+    "Ending a user's logins": r"/api/v2/logout-user/.*",
 }
 
 
