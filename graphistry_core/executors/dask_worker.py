@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import json
 import logging
 import os
@@ -102,7 +103,9 @@ class Place:
             files = {which: self._tables[table] for which, table in about["tables"].items()}
             tables = {which: frames.map_arrow(path) for which, path in files.items()}
             names = (about["dataset_id"], about["name"], about["description"])
-            graph = GraphData(tables.get("edges"), tables.get("nodes"), about["bindings"], *names, files=files)
+            index = self._folder / "indexes" / hashlib.sha256(key.encode()).hexdigest()
+            ends = tables.get("edges"), tables.get("nodes")
+            graph = GraphData(*ends, about["bindings"], *names, files=files, index_folder=index)
             self._graphs[key] = graph
             self._make_room()
             return graph
@@ -124,7 +127,8 @@ class Place:
     def _make_room(self) -> None:
         """Let go of the graphs that were not used for longest, and of tables that no graph is made of any more."""
         while len(self._graphs) > _KEPT:
-            self._graphs.popitem(last=False)
+            _, gone = self._graphs.popitem(last=False)
+            shutil.rmtree(gone.index_folder or "", ignore_errors=True)
         used = {path for graph in self._graphs.values() for path in graph.files.values()}
         spare = [table for table, path in self._tables.items() if path not in used]
         for table in spare[: -2 * _KEPT]:  # the newest have come for a task that has yet to begin
