@@ -43,21 +43,29 @@ def connect(scheduler: str | Client | None = None, timeout_s: float = _CONNECT_S
             ) from e
     if not isinstance(scheduler, str):
         return _checked(scheduler)
-    _see_who_answers(scheduler, timeout_s, distributed)
+    version = _see_who_answers(scheduler, timeout_s, distributed)
+    client: Client = distributed.Client.__new__(distributed.Client)
     try:
-        return distributed.Client(scheduler, timeout=timeout_s, set_as_default=False, name="graphistry-core")
-    except (OSError, ImportError) as e:  # gone since, or versions that it refuses
-        raise ServerUnreachable(f"The Dask scheduler at {scheduler} refuses the connection: {_said(e)}.") from e
+        client.__init__(scheduler, timeout=timeout_s, set_as_default=False, name="graphistry-core")
+    except Exception as e:
+        client.status = "closed"  # else it would wait for its own end, when it is collected
+        with contextlib.suppress(Exception):
+            client._loop_runner.stop()
+        raise ServerUnreachable(
+            f"The Dask scheduler at {scheduler} has distributed {version}, and {distributed.__version__}, which is "
+            f"installed here, cannot talk to it ({_said(e)}): install the same version."
+        ) from e
+    return client
 
 
-def _see_who_answers(address: str, timeout_s: float, distributed: Any) -> None:
-    """Ask who is there, before there is a client: one that cannot connect leaves a thread, and retries at the exit."""
+def _see_who_answers(address: str, timeout_s: float, distributed: Any) -> str:
+    """Ask who is there, before there is a client, which says less clearly what is wrong; return the version there."""
     found: list[Any] = []
 
     async def ask() -> Any:
         arguments = distributed.Security().get_connection_args("client")
         async with distributed.rpc(address, connection_args=arguments, timeout=timeout_s) as scheduler:
-            return await scheduler.identity()
+            return {**await scheduler.identity(), "versions": await scheduler.versions(packages=[])}
 
     async def within() -> None:
         try:
@@ -83,6 +91,7 @@ def _see_who_answers(address: str, timeout_s: float, distributed: Any) -> None:
             f"What answers at {address} is no Dask scheduler that distributed {distributed.__version__}, which is "
             f"installed here, can talk to ({said}): correct the address, or install the scheduler's version."
         ) from (who if isinstance(who, Exception) else None)
+    return str(who["versions"]["packages"]["distributed"])
 
 
 def _said(e: Exception) -> str:
@@ -130,7 +139,7 @@ class Machine:
 
 def machines(client: Client) -> tuple[Machine, Machine, list[Machine]]:
     """Return this process, the scheduler and the workers, each with its versions; raise ServerUnreachable."""
-    asked = [name for name in COMPARED if name not in ("python", "distributed")]
+    asked = [name.replace("-", "_") for name in COMPARED if name not in ("python", "distributed")]
     try:
         found = client.sync(client._get_versions, packages=asked, callback_timeout=_ANSWER_S)
     except Exception as e:
@@ -139,7 +148,8 @@ def machines(client: Client) -> tuple[Machine, Machine, list[Machine]]:
 
     def machine(name: str, about: Any, count: int = 0) -> Machine:
         packages = about.get("packages", {}) if isinstance(about, dict) else {}
-        versions = {each: str(packages.get(each) or "-").partition(".final")[0] for each in COMPARED}
+        found = {each: packages.get(each.replace("-", "_")) or "-" for each in COMPARED}
+        versions = {each: str(version).partition(".final")[0] for each, version in found.items()}
         return Machine(name, count, versions)
 
     workers = [machine(address, about, counts.get(address, 0)) for address, about in sorted(found["workers"].items())]

@@ -65,7 +65,7 @@ print(found._nodes[["name", "start", "end"]].to_numpy().tolist())
     "cluster.md": [
         Example(
             before="from distributed import LocalCluster\n"
-            "cluster = LocalCluster(n_workers=1, processes=False, threads_per_worker=1, dashboard_address=None)",
+            "cluster = LocalCluster(n_workers=1, processes=False, threads_per_worker=1, dashboard_address=':0')",
             swap={'scheduler="tcp://127.0.0.1:8786"': "scheduler=cluster.scheduler_address"},
             after="cluster.close()",
             prints=["{'total': 35}"],
