@@ -10,7 +10,7 @@ import contextlib
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,7 +46,11 @@ def main() -> None:
 @click.option("--exact", is_flag=True, help="With --compare: order, dtypes and the last bits of floats count.")
 @click.option("--cudf-fallback", type=click.Choice(["pandas"]),
               help="Give a task that imports cudf a stand-in where cuDF does not work: an approximation.")  # fmt: skip
-@click.option("--executor", default="auto", show_default=True, metavar="NAME", help="Where the task runs.")
+@click.option("--executor", default="auto", show_default=True, metavar="NAME",
+              help="Where the task runs: inprocess, isolated (Linux), spawned or dask.")  # fmt: skip
+@click.option("--scheduler", metavar="ADDRESS",
+              help="Run it on the Dask cluster of this scheduler (tcp://host:8786; or set GRAPHISTRY_CORE_SCHEDULER, "
+              "and --executor dask).")  # fmt: skip
 @click.option("--plottable", type=click.Choice(["core", "pygraphistry"]), default="core", show_default=True,
               help="Whose graph object the task gets.")  # fmt: skip
 @click.option(
@@ -78,7 +82,7 @@ def run(
     The result goes to stdout, what the task prints to stderr. Exits with 1 when the task or its data is at fault.
     """
     from . import engines
-    from .executors import get_executor
+    from .executors import get_executor, shared_executor
     from .executors.run import run_encoded
     from .executors.task import check_imports, prepare, source_of
 
@@ -88,10 +92,13 @@ def run(
             raise click.UsageError(f"The result is binary ({format_}); name a file with --out.")
         text = prepare(source_of(task))  # a misspelt task should not cost the reading of a large table
         check_imports(text, ("cudf",) if options["cudf_fallback"] else ())
-        for name in (options["engine"], options["compare"]):
-            if name is not None and not options["cudf_fallback"]:
-                engines.resolve(name)
-        get_executor(options["executor"])
+        if options["executor"] == "dask" or options["scheduler"]:
+            shared_executor("dask", scheduler=options["scheduler"])  # nobody answers: said before a table is read
+        else:
+            for name in (options["engine"], options["compare"]):
+                if name is not None and not options["cudf_fallback"]:
+                    engines.resolve(name)
+            get_executor(options["executor"])
         with waiting(f"Reading {edges.name} …"):
             g = _graph_of_files(edges, source, destination, nodes, node)
         if out is not None and (out.is_dir() or not os.access(out.parent, os.W_OK)):
@@ -153,8 +160,9 @@ _data_dir = click.option(
     envvar="GRAPHISTRY_CORE_DATA_DIR",
     show_envvar=True,
     required=True,
-    type=click.Path(file_okay=False, path_type=Path),
-    help="The server's data directory.",
+    type=serving.DataDir(),
+    metavar="DIR_OR_URL",
+    help="The server's data directory, or the URL that it keeps its data at.",
 )
 
 
@@ -162,27 +170,27 @@ _data_dir = click.option(
 @click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
 @_data_dir
 @click.option("--organization", metavar="NAME", help="Only what belongs to this organization.")
-def export(directory: Path, data_dir: Path, organization: str | None) -> None:
+def export(directory: Path, data_dir: Path | str, organization: str | None) -> None:
     """Write a server's files, datasets, users and organizations to DIR, which must not be there yet, or be empty.
 
     The server may be running. Passwords, personal keys and the signing key stay where they are.
     """
     from .hub import travel
-    from .hub.store import Store
+    from .hub.shared import open_store
 
-    with failing(), contextlib.closing(Store.existing(data_dir)) as store:
+    with failing(), contextlib.closing(open_store(data_dir, existing=True)) as store:
         say(f"Exported {_in_words(travel.export_to(store, directory, organization))} to {directory}.")
 
 
 @main.command("import")
 @click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
 @_data_dir
-def import_(directory: Path, data_dir: Path) -> None:
+def import_(directory: Path, data_dir: Path | str) -> None:
     """Take what was exported to DIR into a server's data, all of it or nothing. The server may be running."""
     from .hub import travel
-    from .hub.store import Store
+    from .hub.shared import open_store
 
-    with failing(), contextlib.closing(Store(data_dir)) as store:
+    with failing(), contextlib.closing(open_store(data_dir)) as store:
         say(f"Imported {_in_words(travel.import_from(store, directory))} from {directory}.")
 
 
@@ -194,8 +202,13 @@ def _in_words(counts: Mapping[str, int]) -> str:
 
 
 @main.command()
-def doctor() -> None:
-    """Show versions, which engines work here or why not, conflicts with their fix, and where data lives."""
+@click.option("--scheduler", metavar="ADDRESS", envvar=["GRAPHISTRY_CORE_SCHEDULER", "GRAPHISTRY_DEVSERVER_SCHEDULER"],
+              show_envvar=True, help="Look at this Dask cluster, too: its workers, and their versions.")  # fmt: skip
+def doctor(scheduler: str | None) -> None:
+    """Show versions, which engines work here or why not, conflicts with their fix, and where data lives.
+
+    With a scheduler, exits with 1 where the cluster cannot be reached.
+    """
     from rich.console import Console
     from rich.table import Table
 
@@ -203,12 +216,19 @@ def doctor() -> None:
 
     # Wide where nobody looks: a command cut in two cannot be copied.
     console = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 240)
-    for title, rows in diagnosis.report().items():
-        table = Table(title=title, title_justify="left", show_header=False, box=None, padding=(0, 2, 0, 2))
-        for name, value in rows:
-            table.add_row(name, value)
-        console.print(table)
-        console.print()
+
+    def show(sections: Mapping[str, Sequence[Sequence[str]]]) -> None:
+        for title, rows in sections.items():
+            table = Table(title=title, title_justify="left", show_header=False, box=None, padding=(0, 2, 0, 2))
+            for row in rows:
+                table.add_row(*row)
+            console.print(table)
+            console.print()
+
+    show(diagnosis.report())
+    if scheduler:
+        with failing():
+            show(diagnosis.cluster_report(scheduler))
 
 
 if __name__ == "__main__":

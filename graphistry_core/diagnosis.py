@@ -1,11 +1,12 @@
-"""What ``graphistry-core doctor`` finds out, as plain rows. Imports engines only; no pandas."""
+"""What ``graphistry-core doctor`` finds out, as plain rows. Imports engines and cluster only; no pandas."""
 
 from __future__ import annotations
 
 import os
 import platform
+import warnings
 
-from . import engines
+from . import cluster, engines
 from .transports.local import DATA_DIR
 
 _LIBRARIES = ("pandas", "pyarrow", "numpy", "numba", "orjson", "requests", "pyjwt")
@@ -45,3 +46,45 @@ def report() -> dict[str, list[tuple[str, str]]]:
             )
         ],
     }
+
+
+def cluster_report(scheduler: str) -> dict[str, list[tuple[str, ...]]]:
+    """Return the sections about a Dask cluster: its machines with their versions, and what is wrong with them.
+
+    Raises what :func:`.cluster.connect` raises.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Dask's own on versions, which are told of here
+        with cluster.connected(scheduler) as client:
+            here, there, workers = cluster.machines(client)
+    machines = [here, there, *workers]
+    names = ["here", f"scheduler {there.name}", *(f"worker {worker.name}" for worker in workers)]
+    threads = ["", "", *(str(worker.threads) for worker in workers)]
+    rows = [
+        (name, count, *(machine.versions[each] for each in cluster.COMPARED))
+        for name, count, machine in zip(names, threads, machines, strict=True)
+    ]
+    return {
+        "Dask cluster": [("", "threads", *cluster.COMPARED), *rows],
+        "Skew": _skew(here, there, workers) or [("none", "everybody has the same versions")],
+    }
+
+
+def _skew(here: cluster.Machine, there: cluster.Machine, workers: list[cluster.Machine]) -> list[tuple[str, ...]]:
+    """Return what differs from here so that it matters, with what follows from it."""
+    rows: list[tuple[str, ...]] = []
+    if not workers:
+        rows.append(("workers", f"there are none: start one with `dask worker {there.name}`"))
+    differing = [name for name in ("python", "distributed") if there.versions[name] != here.versions[name]]
+    rows += [(f"scheduler {there.name}", _differs(name, there, here)) for name in differing]
+    for worker in workers:
+        for name, found in worker.versions.items():
+            if found == "-":
+                rows.append((f"worker {worker.name}", f'{name} is missing: pip install "graphistry-core[dask]" there'))
+            elif found != here.versions[name]:
+                rows.append((f"worker {worker.name}", _differs(name, worker, here)))
+    return rows
+
+
+def _differs(name: str, machine: cluster.Machine, here: cluster.Machine) -> str:
+    return f"{name} {machine.versions[name]}, but {here.versions[name]} here: tasks may go otherwise there, or fail"

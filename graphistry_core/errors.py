@@ -18,6 +18,7 @@
     ├── TooLarge                         413  the body is over the server's limit
     ├── NotImplementedHere               501  valid for Graphistry, not (yet) for this project
     ├── ServerError                      500  the server's own fault
+    │   └── StorageUnavailable           503  the object storage that holds the data does not do what it should
     ├── ServerUnreachable (ConnectionError)   no answer at all
     ├── MalformedAnswer                       an answer that is not what the protocol says
     ├── MissingDependency (ImportError)       an optional library is not installed
@@ -190,6 +191,13 @@ class ServerError(GraphistryError):
 
     code = "server-error"
     status = 500
+
+
+class StorageUnavailable(ServerError):
+    """The object storage with the server's data cannot be reached or refuses; nothing was half done."""
+
+    code = "storage-unavailable"
+    status = 503
 
 
 class ServerUnreachable(GraphistryError, ConnectionError):

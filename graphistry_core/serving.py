@@ -20,6 +20,7 @@ from click.core import ParameterSource
 from .console import failing, say, stdout_to_stderr
 from .errors import ConfigError, GraphistryError
 from .log_lines import KINDS, write_lines
+from .object_storage import is_url
 
 if TYPE_CHECKING:
     from graphistry_devserver import DevServer
@@ -38,6 +39,17 @@ def task(g):
 '''
 
 
+class DataDir(click.Path):
+    """A directory, or the URL of one on object storage, which stays the text that it is."""
+
+    def __init__(self) -> None:
+        super().__init__(file_okay=False, path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return a Path, or a URL as it came."""
+        return value if is_url(value) else super().convert(value, param, ctx)
+
+
 def _option(name: str, **settings: Any) -> Callable[[F], F]:
     """Make an option that also has an environment variable, GRAPHISTRY_DEVSERVER_ and its name."""
     variable = _ENV + name.removeprefix("--").replace("-", "_").upper()
@@ -47,14 +59,20 @@ def _option(name: str, **settings: Any) -> Callable[[F], F]:
 
 _SERVER_OPTIONS = [
     _option("--config", type=click.Path(path_type=Path), help="TOML file: [server], [flags], [users.NAME]."),
-    _option("--data-dir", also=["GRAPHISTRY_CORE_DATA_DIR"], type=click.Path(file_okay=False, path_type=Path),
-            help="Keep data here (default: a temporary directory)."),
+    _option("--data-dir", also=["GRAPHISTRY_CORE_DATA_DIR"], type=DataDir(), metavar="DIR_OR_URL",
+            help="Keep data here (default: a temporary directory); several servers may share a URL: s3://bucket/prefix."),
+    _option("--cache-dir", type=click.Path(file_okay=False, path_type=Path),
+            help="With a URL, keep a copy of what is used here (default: a folder in this user's cache)."),
+    _option("--cache-mb", type=click.IntRange(1), metavar="MB",
+            help="With a URL, how large the tables of this copy may be together, in MiB.  [default: 20480]"),
     _option("--seed", multiple=True, type=click.Path(path_type=Path), metavar="FILE_OR_DIR",
             help="Begin with this (repeatable): a table of edges, an export, or a Python file with seed(graphistry)."),
     _option("--user", multiple=True, metavar="NAME:PASSWORD",
             help="Let only these users in (repeatable); by default everybody."),
     _option("--executor", default="auto", show_default=True, metavar="NAME",
-            help="Where tasks run: isolated (Linux), spawned, or inprocess, without limits; auto: the first it can."),
+            help="Where tasks run: isolated (Linux), spawned, dask, or inprocess, without limits; auto: isolated, else "
+            "spawned."),
+    _option("--scheduler", metavar="ADDRESS", help="Run tasks on the Dask cluster of this scheduler (tcp://host:8786)."),
     _option("--task-timeout", type=click.FloatRange(0, min_open=True), metavar="SECONDS",
             help="Time limit of a task.  [default: 60]"),
     _option("--task-memory", type=click.IntRange(1), metavar="MB",
@@ -65,7 +83,7 @@ _SERVER_OPTIONS = [
     _option("--task-scratch", type=click.IntRange(1), metavar="MB",
             help="What the files of a task may take on disk.  [default: 1024]"),
     _option("--task-concurrency", type=click.IntRange(1), metavar="N",
-            help="How many tasks run at once; 64 more may wait.  [default: the number of cores]"),
+            help="How many tasks run at once; 64 more may wait.  [default: one for each core, or thread of a cluster]"),
     _option("--sandbox", type=click.Choice(["off", "on", "strict"]), default="off", show_default=True,
             help="Fence tasks in, as far as this kernel can; strict: or do not start."),
     _option("--preload", multiple=True, metavar="MODULE", help="Import this before any task runs (repeatable)."),
@@ -90,9 +108,10 @@ def _dev_server(context: click.Context, /, **options: Any) -> DevServer:
 
     options = _configured(context, options)
     _place_tasks(options)
-    limit = options.pop("max_upload_mb", None)
-    if limit is not None:
-        options["max_upload_bytes"] = limit << 20
+    for name in ("max_upload", "cache"):
+        limit = options.pop(f"{name}_mb", None)
+        if limit is not None:
+            options[f"{name}_bytes"] = limit << 20
     given = {name: value for name, value in options.items() if value is not None}
     return DevServer(**given)
 
@@ -134,7 +153,12 @@ def _place_tasks(options: dict[str, Any]) -> None:
     extra = {"concurrency": options.pop("task_concurrency", None), "preload": list(options.pop("preload", ()))}
     fence = options.pop("sandbox", "off")
     extra["sandbox"] = None if fence == "off" else fence
-    if fence != "off" and options.get("executor", "auto") not in ("auto", "isolated"):
+    extra["scheduler"] = options.pop("scheduler", None)
+    if extra["scheduler"]:
+        if options.get("executor", "auto") not in ("auto", "dask"):
+            raise click.UsageError(f"--scheduler is for --executor dask: leave out --executor {options['executor']}.")
+        options["executor"] = "dask"
+    if fence != "off" and options.get("executor", "auto") not in ("auto", "isolated", "dask"):
         raise click.UsageError(f"--sandbox {fence} is for tasks in forked processes: leave out --executor.")
     options["executor_options"] = {name: value for name, value in extra.items() if value}
 
@@ -215,13 +239,19 @@ def _announce(server: DevServer, tell: Callable[[str], None]) -> None:
         tell("Any user name and password, personal key and organization is accepted (name users with --user).")
     for sentence in server.seeded:
         tell(sentence)
-    tell("The Python endpoint runs any code it is given, as this user, on this machine.")
+    executor: Any = server.hub.executor
+    if executor.name == "dask":
+        workers = executor.workers()
+        count = f"{len(workers)} worker{'s'[: len(workers) != 1]} with {sum(workers.values())} threads now"
+        tell(f"Tasks run on the Dask cluster at {executor.address} ({count}): any code that they are given.")
+    else:
+        tell("The Python endpoint runs any code it is given, as this user, on this machine.")
     fence = getattr(server.hub.executor, "sandbox", "off")
     if fence != "off":
         from .executors.sandbox import layers
 
         tell(f"Tasks are fenced in ({'; '.join(layers().values())}): against mistakes, not against attackers.")
-    kept = None if server.hub.store.temporary else server.hub.store.root
+    kept = None if server.hub.store.temporary else server.hub.store.described()
     temporary = "Data is temporary and goes when the server stops (--data-dir keeps it)."
     tell(f"Data is kept in {kept}." if kept else temporary)
     protocol, _, host = server.url.partition("://")

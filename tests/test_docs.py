@@ -61,6 +61,16 @@ print(found._nodes[["name", "start", "end"]].to_numpy().tolist())
             prints=["['ann', 'bob', 'cid']", "[2000]", "[['bob', True, False], ['cid', False, True]]"],
         )
     ],
+    # a scheduler that the reader has started
+    "cluster.md": [
+        Example(
+            before="from distributed import LocalCluster\n"
+            "cluster = LocalCluster(n_workers=1, processes=False, threads_per_worker=1, dashboard_address=':0')",
+            swap={'scheduler="tcp://127.0.0.1:8786"': "scheduler=cluster.scheduler_address"},
+            after="cluster.close()",
+            prints=["{'total': 35}"],
+        )
+    ],
     "devserver.md": [
         # whichever library is called graphistry
         Example(

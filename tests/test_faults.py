@@ -35,8 +35,8 @@ pytestmark = [
 class HttpHarness:
     """A dev server around an executor, asked as any client asks."""
 
-    def __init__(self, name: str, limits: Limits) -> None:
-        self.server = DevServer(executor=name, limits=limits).start()
+    def __init__(self, name: str, limits: Limits, **options) -> None:
+        self.server = DevServer(executor=name, limits=limits, **options).start()
         self.api = Api(self.server)
         self.dataset_id = self._upload()
 

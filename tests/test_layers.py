@@ -13,7 +13,7 @@ from conftest import ROOT
 # Each layer may import what stands before it in this list (and its own members).
 LAYERS = [
     ["errors", "log_lines", "privacy"],
-    ["messages", "arrow_body", "module_paths", "table_options", "compression"],
+    ["messages", "arrow_body", "module_paths", "table_options", "compression", "object_storage", "cluster"],
     ["wire", "frames", "bindings", "encodings", "render"],
     ["json_tables", "findings", "engines"],
     ["readers"],

@@ -515,7 +515,7 @@ class TestRunTask:
             ({"output_type": "tree"}, "output_type='tree' is unknown"),
             ({"plottable": "other"}, "plottable='other' is unknown"),
             ({"format": "csv"}, "cannot hold output_type='json'"),
-            ({"scheduler": "tcp://x"}, "dask"),
+            ({"scheduler": "tcp://x", "executor": "inprocess"}, "is for executor='dask'"),
         ],
     )
     def test_unknown_options_are_named(self, graph, options, sentence):

@@ -6,6 +6,7 @@ import atexit
 import sys
 from typing import TYPE_CHECKING, Any
 
+from .. import engines
 from ..errors import BadRequest
 from .contract import Executor, GraphData, Limits, Task, TaskResult
 from .inprocess import InProcessExecutor
@@ -22,12 +23,13 @@ __all__ = [
     "executor_names",
     "get_executor",
     "isolating",
+    "settle_engine",
     "shared_executor",
 ]
 
 ENTRY_POINTS = "graphistry_core.executors"
-_BUILT_IN = ("inprocess", "isolated", "spawned")
-_shared: dict[str, Executor] = {}
+_BUILT_IN = ("dask", "inprocess", "isolated", "spawned")
+_shared: dict[tuple[Any, ...], Executor] = {}
 
 
 def executor_names() -> list[str]:
@@ -46,14 +48,27 @@ def isolating() -> str:
     return "isolated" if sys.platform == "linux" else "spawned"
 
 
-def shared_executor(executor: str | Executor | Any) -> Executor:
+def shared_executor(executor: str | Executor | Any, **options: Any) -> Executor:
     """Return an executor as :func:`get_executor` does, the same one each time; its processes end with this one."""
     if not isinstance(executor, str):
-        return get_executor(executor)
-    if executor not in _shared:
-        _shared[executor] = get_executor(executor)
-        atexit.register(_shared[executor].close)
-    return _shared[executor]
+        return get_executor(executor, **options)
+    key = (executor, *options.items())
+    if key not in _shared:
+        _shared[key] = get_executor(executor, **options)
+        atexit.register(_shared[key].close)
+    return _shared[key]
+
+
+def settle_engine(executor: Executor | Any, engine: str, fallback: str | None) -> tuple[str, str]:
+    """Return the engine and the stand-in for cudf ('' for none) that a task is to be run with; see engines.resolve().
+
+    An executor whose tasks run on other machines (it has ``elsewhere = True``) gets both as they were asked for: what
+    can be used is found out there.
+    """
+    if getattr(executor, "elsewhere", False):
+        return str(getattr(engine, "value", engine)), fallback or ""
+    fallback = fallback if fallback and engines.cudf_problem() is not None else ""
+    return ("cudf" if engine == "cudf" and fallback else engines.resolve(engine)), fallback
 
 
 def get_executor(executor: str | Executor | Any, **options: Any) -> Executor:
@@ -61,7 +76,8 @@ def get_executor(executor: str | Executor | Any, **options: Any) -> Executor:
 
     Names come from this package and from entry points of the group ``graphistry_core.executors``, each naming a
     callable without arguments that returns an Executor. ``options`` (``concurrency``, ``queue``, for 'isolated'
-    ``preload``) are for executors with processes of their own. Raises BadRequest for an unknown name.
+    ``preload``, for 'dask' ``scheduler``) are for executors with processes of their own. Raises BadRequest for an
+    unknown name, and for 'dask' what :func:`graphistry_core.cluster.connect` raises.
     """
     if not isinstance(executor, str):
         if callable(getattr(executor, "run", None)):
@@ -78,6 +94,10 @@ def get_executor(executor: str | Executor | Any, **options: Any) -> Executor:
         from .spawned import SpawnedExecutor
 
         return SpawnedExecutor(**options)
+    if name == "dask":
+        from .dask import DaskExecutor
+
+        return DaskExecutor(**options)
     for point in _entry_points():
         if point.name == name:
             return point.load()()  # type: ignore[no-any-return]

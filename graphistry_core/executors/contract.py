@@ -88,7 +88,8 @@ class GraphData:
 
     ``files``: where tables lie as Arrow files in the resting shape, for those that do; ``index_folder``: where the
     graph's index is to be kept. ``for_one_task``: this process is a fork that ends after one task, so that what is
-    inside its frames' cells need not be protected from it.
+    inside its frames' cells need not be protected from it. ``urls``: where the same files lie for other machines, when
+    the store is on object storage ('edges', 'nodes' to a URL for :func:`graphistry_core.object_storage.fetch`).
     """
 
     edges: pa.Table | None = None
@@ -100,6 +101,7 @@ class GraphData:
     files: Mapping[str, Path] = field(default_factory=dict, repr=False)
     index_folder: Path | None = None
     for_one_task: bool = False
+    urls: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @classmethod
     def of(cls, g: Any) -> GraphData:
@@ -208,7 +210,10 @@ class TaskResult:
 
 
 class Executor(Protocol):
-    """Runs one task on one graph under limits. Never raises for what the task does: that is in the result."""
+    """Runs one task on one graph under limits. Never raises for what the task does: that is in the result.
+
+    One whose tasks run on other machines also has ``elsewhere = True``: which engines work is then found out there.
+    """
 
     name: str
 

@@ -112,6 +112,13 @@ class Slots:
                 self.waiting -= 1
             self.running += 1
 
+    def resize(self, concurrency: int) -> None:
+        """Let so many run at once from now on."""
+        with self._changed:
+            if concurrency > self.concurrency:
+                self._changed.notify_all()
+            self.concurrency = concurrency
+
     def give_back(self) -> None:
         """Let the next one run."""
         with self._changed:
@@ -141,13 +148,13 @@ class ProcessExecutor(ABC):
     """Runs each task in a worker process, within limits, and leaves nothing of it behind.
 
     ``concurrency`` tasks run at once (the number of cores unless given), ``queue`` more wait, and further ones are
-    refused with QueueFull. Limits that are not given are those of ``DEFAULTS``.
+    refused with QueueFull. ``cores``: how many cores they share. Limits that are not given are those of ``DEFAULTS``.
     """
 
     name = ""
 
-    def __init__(self, *, concurrency: int | None = None, queue: int = QUEUE) -> None:
-        self._cores = os.cpu_count() or 1
+    def __init__(self, *, concurrency: int | None = None, queue: int = QUEUE, cores: int | None = None) -> None:
+        self._cores = cores or os.cpu_count() or 1
         self.slots = Slots(concurrency or self._cores, queue)
         self._lock = threading.Lock()
         self._active: dict[str, Runner] = {}

@@ -9,7 +9,7 @@ from typing import Any
 
 from .. import engines
 from ..errors import BadRequest, EnginesDiffer, InvalidTask
-from . import isolating, shared_executor
+from . import isolating, settle_engine, shared_executor
 from .contract import GraphData, Limits, Task, TaskResult
 from .result import decode
 from .task import source_of
@@ -28,7 +28,7 @@ def run_task(
     output_type: str = "json",
     lenient_json: bool = False,
     direct: bool = False,
-    scheduler: str | None = None,
+    scheduler: Any = None,
     compare: str | None = None,
     exact: bool = False,
     cudf_fallback: str | None = None,
@@ -44,8 +44,9 @@ def run_task(
     that the task can run in a fresh module, or that its value can travel: the value comes back as it is.
 
     ``executor``: 'inprocess' (the default), 'isolated' (Linux) or 'spawned', where every task has a process of its
-    own. ``timeout_s`` (seconds) and ``memory_mb`` (MiB) choose one of these, and are a BadRequest where neither can
-    enforce them. Ctrl-C ends the task.
+    own, or 'dask', where it runs so on a worker of the Dask cluster whose ``scheduler`` is named (its address, or a
+    ``distributed.Client``; ServerUnreachable where nobody answers). ``timeout_s`` (seconds) and ``memory_mb`` (MiB)
+    choose one of these, and are a BadRequest where neither can enforce them. Ctrl-C ends the task.
 
     ``compare``: run it on this engine too, and raise EnginesDiffer when the values differ; what differs, and both times
     (seconds, of the whole run), go to stderr. Rows and items are compared as multisets and floats to a relative 1e-9;
@@ -82,43 +83,43 @@ def run_encoded(
     timeout_s: float | None = None,
     memory_mb: int | None = None,
     direct: bool = False,
-    scheduler: str | None = None,
+    scheduler: Any = None,
     compare: str | None = None,
     exact: bool = False,
     cudf_fallback: str | None = None,
     **options: Any,
 ) -> TaskResult:
     """Run a task as :func:`run_task` does and return its encoded result; raise TaskError or EnginesDiffer."""
-    if scheduler is not None:
-        raise BadRequest(f"scheduler={scheduler!r} is for executor='dask', which this version does not have.")
+    if scheduler is not None and executor == "auto":
+        executor = "dask"
+    if scheduler is not None and executor != "dask":
+        raise BadRequest(f"scheduler={scheduler!r} is for executor='dask': leave out executor={executor!r}.")
     if direct and not callable(task):
         raise InvalidTask("direct=True calls a live function; pass the function itself, not its source.")
     if compare is not None and direct:
         raise BadRequest("compare= looks at values that have travelled; leave out direct=True.")
     live = task if direct and callable(task) else None
     source = "" if live is not None else source_of(task)
-    fallback = "" if cudf_fallback is None or engines.cudf_problem() is None else cudf_fallback
     limits = Limits(timeout_s=timeout_s, memory_mb=memory_mb)
-    if executor == "auto" and (limits.needs_isolation or fallback) and not direct:
+    stands_in = cudf_fallback is not None and engines.cudf_problem() is not None
+    if executor == "auto" and (limits.needs_isolation or stands_in) and not direct:
         executor = isolating()
-    runs, graph = shared_executor(executor), GraphData.of(g)
+    place = {"scheduler": scheduler} if executor == "dask" else {}
+    runs, graph = shared_executor(executor, **place), GraphData.of(g)
 
     def run_on(name: str) -> TaskResult:
-        spec = Task(source, _resolved(name, fallback), function=live, cudf_fallback=fallback, **options)
+        engine, fallback = settle_engine(runs, name, cudf_fallback)
+        spec = Task(source, engine, function=live, cudf_fallback=fallback, **options)
         return runs.run(spec, graph, limits, echo=sys.stderr).unwrap()
 
     if compare is None:
         return run_on(engine)
-    first, second = _resolved(engine, fallback), _resolved(compare, fallback)
+    first, second = (settle_engine(runs, name, cudf_fallback)[0] for name in (engine, compare))
     if first == second:
         raise BadRequest(f"engine={engine!r} is {first!r} here, which is what to compare it with: name another.")
     ours, theirs = run_on(first), run_on(second)
     _compare(ours, theirs, (first, second), exact, g, options)
     return ours
-
-
-def _resolved(engine: str, fallback: str) -> str:
-    return "cudf" if engine == "cudf" and fallback else engines.resolve(engine)
 
 
 def _compare(

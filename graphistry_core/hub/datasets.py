@@ -21,7 +21,7 @@ from ..viewer.scene import Scene
 from .accounts import Caller
 from .assembly import Assembled, assemble
 from .files import FileOperations
-from .records import iso, text
+from .records import iso
 from .store import StoredTable
 from .visits import Visits
 
@@ -66,7 +66,7 @@ class DatasetOperations(FileOperations):
 
     def dataset_upload(self, request: wire.DatasetUpload, caller: Caller) -> wire.DatasetAnswer:
         """Store a dataset's nodes or edges; raise InvalidTable or BindingError and store nothing."""
-        dataset = self._dataset(request.dataset_id, caller)
+        dataset = self._dataset(request.dataset_id, caller, fresh=True)
         self._require_owner(dataset, caller, "dataset")
         which = request.table
         bindings = wire.DatasetCreate(json.loads(dataset["body"])).bindings(which)
@@ -98,12 +98,13 @@ class DatasetOperations(FileOperations):
 
     def dataset_list(self, request: wire.DatasetList, caller: Caller) -> wire.Page:
         """List the caller's complete datasets, newest first."""
+        self.store.refresh()
         rows, page_of = self._page("datasets", "owner = ? AND complete", (caller.user_id,), request)
         return page_of([self._dataset_record(row) for row in rows])
 
     def dataset_patch(self, request: wire.DatasetPatch, caller: Caller) -> wire.DatasetAnswer:
         """Change a dataset's name, description or metadata."""
-        dataset = self._dataset(request.dataset_id, caller)
+        dataset = self._dataset(request.dataset_id, caller, fresh=True)
         self._require_owner(dataset, caller, "dataset")
         given = {"name": request.name, "description": request.description, "metadata": request.metadata}
         with self.store.transaction() as db:
@@ -117,7 +118,7 @@ class DatasetOperations(FileOperations):
 
     def dataset_delete(self, request: wire.DatasetDelete, caller: Caller) -> wire.OkAnswer:
         """Delete a dataset."""
-        dataset = self._dataset(request.dataset_id, caller)
+        dataset = self._dataset(request.dataset_id, caller, fresh=True)
         self._require_owner(dataset, caller, "dataset")
         with self.store.transaction() as db:
             db.execute("DELETE FROM datasets WHERE id = ?", (dataset["id"],))
@@ -127,16 +128,16 @@ class DatasetOperations(FileOperations):
 
     def share(self, request: wire.Share, caller: Caller) -> wire.OkAnswer:
         """Set who may see a dataset."""
-        dataset = self._dataset(request.obj_pk, caller)
+        dataset = self._dataset(request.obj_pk, caller, fresh=True)
         self._require_owner(dataset, caller, "dataset")
         invited = json.dumps([dict(user) for user in request.invited_users])
         with self.store.transaction() as db:
             db.execute("UPDATE datasets SET mode = ?, invited = ? WHERE id = ?", (request.mode, invited, dataset["id"]))
         return wire.OkAnswer("Share link updated", {"obj_pk": dataset["id"], "mode": request.mode})
 
-    def _dataset(self, dataset_id: str, caller: Caller | None) -> sqlite3.Row:
+    def _dataset(self, dataset_id: str, caller: Caller | None, *, fresh: bool = False) -> sqlite3.Row:
         """Return a dataset that the caller may see; to others it does not exist."""
-        row = self.store.one("SELECT * FROM datasets WHERE id = ?", text(dataset_id))
+        row = self._row("datasets", dataset_id, fresh=fresh)
         if row is None or not self._may_see(row, caller):
             raise NotFound(
                 f"There is no dataset {dataset_id!r} for you on this server: it was deleted, belongs to another "
@@ -220,7 +221,7 @@ class DatasetOperations(FileOperations):
         return self.store.root / "pages" / f"{dataset_id}.html"
 
     def _any(self, dataset_id: str) -> sqlite3.Row:
-        row = self.store.one("SELECT * FROM datasets WHERE id = ?", text(dataset_id))
+        row = self._row("datasets", dataset_id)
         if row is None:
             raise NotFound(f"There is no dataset {dataset_id!r}.")
         return row
@@ -263,7 +264,7 @@ class DatasetOperations(FileOperations):
 
     def single_use_url(self, request: wire.SingleUseUrl, caller: Caller) -> wire.RecordAnswer:
         """Make a link that shows one of the caller's datasets once, to whoever opens it."""
-        dataset = self._dataset(request.dataset_id, caller)
+        dataset = self._dataset(request.dataset_id, caller, fresh=True)
         self._require_owner(dataset, caller, "dataset")
         secret = self.visits.link(dataset["id"])
         url = f"{self._base_url(request)}{wire.VIEWER_PATH}?dataset={dataset['id']}&single_use={secret}"

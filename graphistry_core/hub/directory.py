@@ -74,7 +74,7 @@ _OPTIONS: dict[str, type | tuple[type, ...]] = {
     "cudf_fallback": str,
     "external_url": str, "max_upload_mb": int, "task_timeout": (int, float), "task_memory": int,
     "task_output": (int, float), "task_result": (int, float), "task_scratch": int, "task_concurrency": int,
-    "sandbox": str, "seed": list, "preload": list, "server": str, "log": str,
+    "sandbox": str, "cache_dir": str, "cache_mb": int, "seed": list, "preload": list, "server": str, "log": str,
 }  # fmt: skip
 
 

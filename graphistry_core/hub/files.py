@@ -11,7 +11,7 @@ from .. import wire
 from ..errors import BadRequest, InvalidTable, NotFound
 from ..table_options import Reading, reading
 from .accounts import Caller
-from .records import Records, iso, text
+from .records import Records, iso
 from .store import StoredTable
 
 
@@ -33,7 +33,7 @@ class FileOperations(Records):
 
     def file_upload(self, request: wire.FileUpload, caller: Caller) -> wire.FileAnswer:
         """Store a file's table. Content that does not parse is an answer with ``is_valid`` False, and not stored."""
-        file = self._file(request.file_id)
+        file = self._file(request.file_id, fresh=True)
         self._require_owner(file, caller, "file")
         how = self._reading(file, request)
         try:
@@ -80,7 +80,7 @@ class FileOperations(Records):
 
     def file_patch(self, request: wire.FilePatch, caller: Caller) -> wire.FileAnswer:
         """Change a file's name or description."""
-        file = self._file(request.file_id)
+        file = self._file(request.file_id, fresh=True)
         self._require_owner(file, caller, "file")
         with self.store.transaction() as db:
             query = "UPDATE files SET name = coalesce(?, name), description = coalesce(?, description), updated = ?"
@@ -90,12 +90,13 @@ class FileOperations(Records):
 
     def file_list(self, request: wire.FileList, caller: Caller) -> wire.Page:
         """List the caller's files, newest first."""
+        self.store.refresh()
         rows, page_of = self._page("files", "owner = ?", (caller.user_id,), request)
         return page_of([{**self._file_record(row), "file_id": row["id"]} for row in rows])
 
     def file_delete(self, request: wire.FileDelete, caller: Caller) -> wire.OkAnswer:
         """Delete a file."""
-        file = self._file(request.file_id)
+        file = self._file(request.file_id, fresh=True)
         self._require_owner(file, caller, "file")
         with self.store.transaction() as db:
             old = self._replace_tables(db, file["id"], [])
@@ -104,8 +105,8 @@ class FileOperations(Records):
         self.store.drop_table(*old)
         return wire.OkAnswer("File deleted", {"file_id": file["id"]})
 
-    def _file(self, file_id: str) -> sqlite3.Row:
-        row = self.store.one("SELECT * FROM files WHERE id = ?", text(file_id))
+    def _file(self, file_id: str, *, fresh: bool = False) -> sqlite3.Row:
+        row = self._row("files", file_id, fresh=fresh)
         if row is None:
             raise NotFound(
                 f"There is no file {file_id!r} on this server. Was it uploaded to another server, or before a reset? "
@@ -123,7 +124,7 @@ class FileOperations(Records):
 
     def _file_table(self, file_id: str, index: int) -> StoredTable:
         """Return one table of a file; raise BadRequest when it is not there."""
-        file = self._file(file_id)
+        file = self._file(file_id, fresh=True)
         tables = self._tables(file)
         if not tables:
             raise BadRequest(f"The file {file['id']} has no content yet: upload it before creating the dataset.")

@@ -29,6 +29,7 @@ class FunctionOperations(DatasetOperations):
     def function_list(self, request: wire.FunctionList, caller: Caller) -> wire.Page:
         """List an organization's functions of one kind, newest first."""
         self.accounts.enter(caller, request.org)
+        self.store.refresh()
         rows, page_of = self._page("functions", "org = ? AND kind = ?", (request.org, request.kind), request)
         return page_of([self._function_record(row) for row in rows])
 
@@ -43,6 +44,7 @@ class FunctionOperations(DatasetOperations):
             "id": function_id, "owner": caller.user_id, "org": request.org, "kind": request.kind, **about,
             "definition": json.dumps(dict(request.definition)), "created": now, "updated": now,
         }  # fmt: skip
+        self.store.refresh()
         with self.store.transaction() as db:
             self._require_free(db, request, request.alias)
             places = ", ".join("?" * len(values))
@@ -57,6 +59,7 @@ class FunctionOperations(DatasetOperations):
     def function_patch(self, request: wire.FunctionPatch, caller: Caller) -> wire.RecordAnswer:
         """Change a function, which stays as it was when anything of the change cannot be."""
         self.accounts.enter(caller, request.org)
+        self.store.refresh()
         row = self._function(request)
         about = {name: value for name, value in request.changes.items() if name in ABOUT}
         changed = {name: value for name, value in request.changes.items() if name not in ABOUT}
@@ -77,6 +80,7 @@ class FunctionOperations(DatasetOperations):
     def function_delete(self, request: wire.FunctionDelete, caller: Caller) -> wire.OkAnswer:
         """Delete a function."""
         self.accounts.enter(caller, request.org)
+        self.store.refresh()
         row = self._function(request)
         with self.store.transaction() as db:
             db.execute("DELETE FROM functions WHERE id = ?", (row["id"],))
@@ -114,12 +118,12 @@ class FunctionOperations(DatasetOperations):
             )
 
     def _function(self, request: Any) -> sqlite3.Row:
-        row = self.store.one(
-            "SELECT * FROM functions WHERE org = ?1 AND kind = ?2 AND (id = ?3 OR alias = ?3) ORDER BY seq DESC",
-            text(request.org),
-            request.kind,
-            text(request.function),
-        )
+        query = "SELECT * FROM functions WHERE org = ?1 AND kind = ?2 AND (id = ?3 OR alias = ?3) ORDER BY seq DESC"
+        named = (text(request.org), request.kind, text(request.function))
+        row = self.store.one(query, *named)
+        if row is None:
+            self.store.refresh()
+            row = self.store.one(query, *named)
         if row is None:
             raise NotFound(f"There is no {request.kind} function {request.function!r} in {request.org!r}.")
         return row

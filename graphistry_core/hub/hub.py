@@ -16,10 +16,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from .. import engines, wire
+from .. import wire
 from ..encodings import from_wire
 from ..errors import BadRequest, NotAuthenticated, NotFound
-from ..executors import GraphData, Limits, Task, TaskResult, get_executor
+from ..executors import GraphData, Limits, Task, TaskResult, get_executor, settle_engine
 from ..log_lines import facts
 from ..messages import Auth, HttpRequest
 from . import queries, travel
@@ -29,8 +29,8 @@ from .functions import FunctionOperations
 from .intake import MAX_UPLOAD_BYTES
 from .records import checked_url
 from .runs import Runs
+from .shared import open_store
 from .sso import Sso
-from .store import Store
 from .visits import Visits
 
 _GRAPHS_KEPT = 8
@@ -43,10 +43,12 @@ class Hub(FunctionOperations):
     ``data_dir``: where everything is kept; a temporary directory, removed at the end, when None. ``users`` (name to
     password, or to a :class:`User`) makes it strict; by default everybody is let in. ``flags`` are feature flags.
     ``executor`` runs the tasks, within ``limits``; ``executor_options`` are for one that is named (``concurrency``,
-    ``queue``, ``preload``). ``plottable`` is what tasks get as ``g``: 'core' or 'pygraphistry'.
+    ``queue``, ``preload``, for 'dask' ``scheduler``). ``plottable``: what tasks get as ``g``, 'core' or 'pygraphistry'.
     ``cudf_fallback='pandas'`` gives tasks that import cudf a stand-in where it cannot be used. Safe to call from
     many threads; no lock is held while a task runs. An upload of more than ``max_upload_bytes`` is refused, also when
     it only gets there by being decompressed. ``external_url``: how others reach this server, for the links it gives.
+    ``data_dir`` may be a URL (``s3://bucket/prefix``) that several share; ``cache_dir`` and ``cache_bytes`` then say
+    where the local copy of what is used lies, and how large its tables may be together.
     """
 
     def __init__(
@@ -63,18 +65,20 @@ class Hub(FunctionOperations):
         clock: Clock | None = None,
         max_upload_bytes: int = MAX_UPLOAD_BYTES,
         external_url: str | None = None,
+        cache_dir: str | os.PathLike[str] | None = None,
+        cache_bytes: float | None = None,
     ) -> None:
         self._owns_executor = isinstance(executor, str)
         self.executor = get_executor(executor, **executor_options or {})
         self.limits = limits or Limits()
         self._plottable, self._cudf_fallback = plottable, cudf_fallback
-        self.store = Store(data_dir, max_upload_bytes)
+        self.store = open_store(data_dir, max_upload_bytes, cache_dir=cache_dir, cache_bytes=cache_bytes)
         self.external_url = None if external_url is None else checked_url(external_url)
         self.visits = Visits()
         self._scenes, self._scenes_lock = OrderedDict(), threading.Lock()
         self.accounts = Accounts(self.store, users, clock, flags)
         self.sso = Sso(self.accounts)
-        self._graphs: OrderedDict[tuple[str, str | None, str | None], GraphData] = OrderedDict()
+        self._graphs: OrderedDict[tuple[str, str | None, str | None, float], GraphData] = OrderedDict()
         self._graphs_lock = threading.Lock()
         self.runs = Runs()
         self._asking = threading.local()  # about the request that this thread carries out
@@ -179,10 +183,10 @@ class Hub(FunctionOperations):
         """Run ``task(g)`` on a dataset; raise TaskError."""
         self.accounts.require_python(caller)
         dataset = self._use(request.dataset_id, caller)
-        fallback = self._cudf_fallback if self._cudf_fallback and engines.cudf_problem() is not None else ""
+        engine, fallback = settle_engine(self.executor, request.engine, self._cudf_fallback)
         task = Task(
             source=request.execute,
-            engine="cudf" if request.engine == "cudf" and fallback else engines.resolve(request.engine),
+            engine=engine,
             plottable=self._plottable,
             format=request.format,
             output_type=request.output_type,
@@ -249,7 +253,7 @@ class Hub(FunctionOperations):
     def _graph(self, row: sqlite3.Row) -> GraphData:
         if row["edges"] is None and row["nodes"] is None:
             raise BadRequest(f"The dataset {row['id']} has no tables yet: upload its edges first.")
-        key = (row["id"], row["edges"], row["nodes"])
+        key = (row["id"], row["edges"], row["nodes"], row["updated"])
         with self._graphs_lock:
             if key in self._graphs:
                 self._graphs.move_to_end(key)
@@ -269,6 +273,7 @@ class Hub(FunctionOperations):
             create.body.get("description"),
             {w: self.store.path_of(row[w]) for w in ("edges", "nodes") if row[w] is not None},
             self.store.index_folder(row["edges"], row["nodes"], bindings),
+            urls={w: url for w in ("edges", "nodes") if row[w] and (url := self.store.url_of(row[w])) is not None},
         )
         with self._graphs_lock:
             graph = self._graphs.setdefault(key, graph)

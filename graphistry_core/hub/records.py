@@ -25,6 +25,15 @@ class Records:
         """Return what links begin with: the configured address, else the one the request came to, else nothing."""
         return self.external_url or str(request.base_url)
 
+    def _row(self, table: str, record_id: str, *, fresh: bool = False) -> sqlite3.Row | None:
+        """Return a row of ``'files'`` or ``'datasets'``, or None; ``fresh``: as other servers left it, for a change."""
+        query, known = f"SELECT * FROM {table} WHERE id = ?", text(record_id)
+        row = None if fresh else self.store.one(query, known)
+        if row is None:
+            self.store.fetch_record(table, known)
+            row = self.store.one(query, known)
+        return row
+
     def _require_owner(self, row: sqlite3.Row, caller: Caller, what: str) -> None:
         if row["owner"] != caller.user_id:
             raise AccessDenied(f"The {what} {row['id']} belongs to another user, who alone can change it.")

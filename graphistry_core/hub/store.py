@@ -3,7 +3,7 @@
 A table is written under a temporary name and renamed, and only then recorded, so a killed process leaves either a
 whole table with its record or nothing that is ever read. Tables never change: new content is a new table, and a
 task goes on with the one it has. Survives the death of the process at any moment; a power cut may lose the last
-seconds. May import errors, wire, frames and readers.
+seconds. The same on object storage is in ``shared``. May import errors, wire, frames and readers.
 """
 
 from __future__ import annotations
@@ -114,6 +114,10 @@ class Store:
             raise ConfigError(f"{directory} is not the data directory of a server: there is no {_DATABASE} in it.")
         return cls(directory)
 
+    def described(self) -> str:
+        """Say where the data is, in words."""
+        return str(self.root)
+
     def close(self) -> None:
         """Close the database; a temporary directory is removed."""
         for snapshot in self._kept:
@@ -148,6 +152,12 @@ class Store:
         """Return all rows of a query."""
         with self._lock:
             return self._db.execute(query, values).fetchall()
+
+    def refresh(self) -> None:
+        """Take in what other servers did that share the data. A directory has nothing to take in."""
+
+    def fetch_record(self, kind: str, record_id: str) -> None:
+        """Take in what other servers did to one record of ``'datasets'``, ``'files'`` or ``'functions'``."""
 
     def secret(self) -> bytes:
         """Return this directory's signing key, 32 random bytes, made on first use and readable by its owner only."""
@@ -208,9 +218,12 @@ class Store:
         """Delete a table's file unless a snapshot still needs it."""
         if not any(table_id in snapshot.tables for snapshot in self._kept):
             _unlink(self._path(table_id))
-            for folder in (self.root / "indexes").iterdir():
-                if table_id in folder.name.split("."):
-                    shutil.rmtree(folder, ignore_errors=True)
+            self._remove_indexes(table_id)
+
+    def _remove_indexes(self, table_id: str) -> None:
+        for folder in (self.root / "indexes").iterdir():
+            if table_id in folder.name.split("."):
+                shutil.rmtree(folder, ignore_errors=True)
 
     # --- tables ---
 
@@ -242,7 +255,7 @@ class Store:
                 stored.append((name, self._keep(table, plain if kind == "arrow" else None, work)))
         except BaseException as e:
             for _, table in stored:
-                _unlink(self._path(table.id))
+                self._discard(table.id)
             if isinstance(e, OSError):
                 raise ServerError(f"The data directory cannot take the table: {e.strerror or e}.") from e
             if isinstance(e, RecursionError):
@@ -254,7 +267,6 @@ class Store:
 
     def _keep(self, table: pa.Table, file: Path | None, work: Path) -> StoredTable:
         """Bring a table to rest under a new id; ``file`` becomes it, if it is an Arrow file in the resting shape."""
-        table_id = uuid.uuid4().hex
         table = frames.at_rest(table)
         frames.check_readable(table)
         mapped = None if file is None else readers.mapped_in_place(file)
@@ -263,11 +275,23 @@ class Store:
         else:
             ready = work / "ready.arrow"
             _write(table, ready)
-        stored = StoredTable(table_id, table.num_rows, frames.dtypes(table), ready.stat().st_size)
-        os.replace(ready, self._path(table_id))
+        stored = StoredTable(self._new_id(ready), table.num_rows, frames.dtypes(table), ready.stat().st_size)
+        self._settle(ready, stored.id)
         return stored
 
-    def record_table(self, db: sqlite3.Connection, table: StoredTable) -> None:
+    def _new_id(self, file: Path) -> str:
+        return uuid.uuid4().hex
+
+    def _settle(self, file: Path, table_id: str) -> None:
+        """Bring a file to where the table of this id rests."""
+        os.replace(file, self._path(table_id))
+
+    def _discard(self, table_id: str) -> None:
+        """Delete a table that was never recorded."""
+        _unlink(self._path(table_id))
+
+    @staticmethod
+    def record_table(db: sqlite3.Connection, table: StoredTable) -> None:
         """Record a stored table, inside the transaction that gives it an owner."""
         values = (table.id, table.rows, json.dumps(dict(table.dtypes)), table.bytes)
         db.execute("INSERT OR IGNORE INTO tables VALUES (?, ?, ?, ?)", values)
@@ -305,6 +329,10 @@ class Store:
     def path_of(self, table_id: str) -> Path:
         """Return where a stored table lies."""
         return self._path(table_id)
+
+    def url_of(self, table_id: str) -> str | None:
+        """Return where a stored table lies for other machines, if it does."""
+        return None
 
     def _path(self, table_id: str) -> Path:
         return self.root / "tables" / f"{table_id}.arrow"

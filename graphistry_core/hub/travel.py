@@ -266,6 +266,7 @@ def import_from(store: Store, directory: str | os.PathLike[str]) -> dict[str, in
     try:
         manifest = _read_manifest(folder / _MANIFEST)
         content = _Content.of(manifest)
+        store.refresh()
         _refuse_known(store, content)  # before tables are read in vain
         for digest, described in content.tables.items():
             _check_file(folder / _TABLES, digest, described)

@@ -25,7 +25,7 @@ if hasattr(os, "register_at_fork"):
 def local_hub() -> Hub:
     """Return the Hub that the local clients of this process share, made on first use.
 
-    It keeps its data in the directory named by ``GRAPHISTRY_CORE_DATA_DIR``, else in a temporary one.
+    It keeps its data in the directory, or at the URL, named by ``GRAPHISTRY_CORE_DATA_DIR``, else in a temporary one.
     """
     with _shared_lock:
         if not _shared:
