@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import signal
 import stat
 import subprocess
@@ -70,13 +69,11 @@ def hub(memory, tmp_path):
 
 
 @contextmanager
-def serving(url, cache, *options, program="from graphistry_core.cli import main; main()", env=None):
+def serving(url, cache, *options, program="from graphistry_core.cli import main; main()"):
     """A server in a process of its own, which is killed at the end."""
     arguments = ["serve", "--port", "0", "--data-dir", url, "--cache-dir", str(cache), *options]
     command = [sys.executable, "-c", program, *arguments]
-    process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, **(env or {})}
-    )
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     try:
         yield SimpleNamespace(url="", hub=None, process=process)
     finally:
@@ -95,6 +92,7 @@ def test_two_servers_see_each_others_datasets(url, tmp_path):
         servers = (first, second)
         for server in servers:  # they start at the same time
             server.url = server.process.stdout.readline().strip()
+            assert server.url.startswith("http://")
         one, other = map(client, servers)
         g = one.edges(EDGES, "s", "d").nodes(NODES, "id").name("shared").upload()
         there = other.bind(dataset_id=g._dataset_id)
@@ -190,6 +188,7 @@ def names(url, folder):
 
 KILLED = """
 import os, signal
+from graphistry_core.cli import main
 from graphistry_core.object_storage import Place
 put = Place.put
 def stop(self, content, name):
