@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import signal
 import stat
 import subprocess
@@ -70,28 +69,16 @@ def hub(memory, tmp_path):
 
 
 @contextmanager
-def serving(url, cache, *options, program="from graphistry_core.cli import main; main()", env=None):
+def serving(url, cache, *options, program="from graphistry_core.cli import main; main()"):
     """A server in a process of its own, which is killed at the end."""
     arguments = ["serve", "--port", "0", "--data-dir", url, "--cache-dir", str(cache), *options]
     command = [sys.executable, "-c", program, *arguments]
-    process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, **(env or {})}
-    )
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     try:
         yield SimpleNamespace(url="", hub=None, process=process)
     finally:
         process.kill()
         process.communicate()
-
-
-@pytest.fixture(scope="module")
-def two(s3, tmp_path_factory):
-    """Two servers on one bucket, and where it is."""
-    url, root = s3.bucket("two"), tmp_path_factory.mktemp("two")
-    with serving(f"{url}/data", root / "one") as one, serving(f"{url}/data", root / "other") as other:
-        for server in (one, other):  # they start at the same time
-            server.url = server.process.stdout.readline().strip()
-        yield one, other, f"{url}/data"
 
 
 def client(server, user="ann"):
@@ -100,71 +87,75 @@ def client(server, user="ann"):
     )
 
 
-def test_two_servers_see_each_others_datasets(two):
-    one, other = map(client, two[:2])
-    g = one.edges(EDGES, "s", "d").nodes(NODES, "id").name("shared").upload()
-    there = other.bind(dataset_id=g._dataset_id)
-    assert there.python_remote_json(COUNT) == {"w": 6, "n": 3}  # known by its id at once
-    asked = Api(two[1], "ann")
-    listed = asked.ok("GET", "/api/v2/datasets/")["results"]
-    assert [row["name"] for row in listed] == ["shared"]
-    assert len(asked.ok("GET", "/api/v2/files/")["results"]) == 2
+def test_two_servers_see_each_others_datasets(url, tmp_path):
+    with serving(url, tmp_path / "one") as first, serving(url, tmp_path / "other") as second:
+        servers = (first, second)
+        for server in servers:  # they start at the same time
+            server.url = server.process.stdout.readline().strip()
+            assert server.url.startswith("http://")
+        one, other = map(client, servers)
+        g = one.edges(EDGES, "s", "d").nodes(NODES, "id").name("shared").upload()
+        there = other.bind(dataset_id=g._dataset_id)
+        assert there.python_remote_json(COUNT) == {"w": 6, "n": 3}  # known by its id at once
+        here, asked = (Api(server, "ann") for server in servers)
+        listed = asked.ok("GET", "/api/v2/datasets/")["results"]
+        assert [row["name"] for row in listed] == ["shared"]
+        assert len(asked.ok("GET", "/api/v2/files/")["results"]) == 2
+        back = other.edges(EDGES.assign(w=10), "s", "d").name("back").upload()
+        assert here.ok("GET", "/api/v2/datasets/")["count"] == 2
+        assert one.bind(dataset_id=back._dataset_id).python_remote_json(COUNT) == {"w": 30, "n": None}
 
-    back = other.edges(EDGES.assign(w=10), "s", "d").name("back").upload()
-    assert Api(two[0], "ann").ok("GET", "/api/v2/datasets/")["count"] == 2
-    assert one.bind(dataset_id=back._dataset_id).python_remote_json(COUNT) == {"w": 30, "n": None}
+        # What one changes holds for the other: new content, a name, who may see it, that it is gone.
+        path = f"/api/v2/datasets/{g._dataset_id}/"
+        here.ok("POST", f"/api/v2/upload/datasets/{g._dataset_id}/edges/arrow", data=arrow(EDGES.assign(w=5)))
+        asked.ok("PATCH", path, json={"name": "renamed"})
+        assert {row["name"] for row in here.ok("GET", "/api/v2/datasets/")["results"]} == {"renamed", "back"}
+        assert asked.run(g._dataset_id, COUNT).json() == {"w": 15, "n": 3}
+        here.ok("POST", "/api/v2/share/link/", json={"obj_pk": g._dataset_id, "obj_type": "dataset", "mode": "private"})
+        bob = Api(second, "bob")
+        assert bob.send("PATCH", path, json={"name": "mine"}).status_code == 404
+        assert bob.run(g._dataset_id, COUNT).status_code == 404
+        assert bob.send("DELETE", f"/api/v2/datasets/{back._dataset_id}/").status_code == 403
+        asked.ok("DELETE", path)
+        assert here.ok("GET", "/api/v2/datasets/")["count"] == 1
+        assert here.run(g._dataset_id, COUNT).status_code == 404
 
-    # What one changes holds for the other: new content, a name, who may see it, that it is gone.
-    here = Api(two[0], "ann")
-    path = f"/api/v2/datasets/{g._dataset_id}/"
-    here.ok("POST", f"/api/v2/upload/datasets/{g._dataset_id}/edges/arrow", data=arrow(EDGES.assign(w=5)))
-    asked.ok("PATCH", path, json={"name": "renamed"})
-    assert {row["name"] for row in here.ok("GET", "/api/v2/datasets/")["results"]} == {"renamed", "back"}
-    assert asked.run(g._dataset_id, COUNT).json() == {"w": 15, "n": 3}
-    here.ok("POST", "/api/v2/share/link/", json={"obj_pk": g._dataset_id, "obj_type": "dataset", "mode": "private"})
-    asked.ok("GET", "/api/v2/datasets/")
-    bob = Api(two[1], "bob")
-    assert bob.run(g._dataset_id, COUNT).status_code == 404
-    assert bob.send("PATCH", path, json={"name": "mine"}).status_code == 404
-    assert bob.send("DELETE", f"/api/v2/datasets/{back._dataset_id}/").status_code == 403
-    asked.ok("DELETE", path)
-    assert here.ok("GET", "/api/v2/datasets/")["count"] == 1
-    assert here.run(g._dataset_id, COUNT).status_code == 404
-
-
-def test_two_servers_run_each_others_functions(two):
-    one, other = (Api(server, "eve") for server in two[:2])
-    dataset_id, path = one.dataset(EDGES), "/api/v2/o/acme/functions/python/"
-    one.ok("POST", path, json={"alias": "count", "execute": COUNT, "dataset_id": dataset_id})
-    assert other.ok("POST", "/api/v2/o/acme/run/python/count") == {"w": 6, "n": None}
-    other.refused(400, "POST", path, "already", json={"alias": "count", "execute": COUNT})
-    other.ok("PATCH", f"{path}count/", json={"enabled": False})
-    one.ok("GET", path)
-    one.refused(403, "POST", "/api/v2/o/acme/run/python/count", "switched off")
-    one.ok("DELETE", f"{path}count/")
-    assert other.ok("GET", path)["count"] == 0
+        # A server that knows a dataset does not ask each time, but now and then.
+        asked.ok("DELETE", f"/api/v2/datasets/{back._dataset_id}/")
+        for _ in range(100):
+            if here.run(back._dataset_id, COUNT).status_code == 404:
+                break
+            time.sleep(0.1)
+        else:
+            pytest.fail("still there")
 
 
-def test_what_others_do_is_seen_without_being_asked_for(two):
-    one, other = (Api(server, "cid") for server in two[:2])
-    dataset_id = one.dataset(EDGES)
-    assert other.run(dataset_id, COUNT).status_code == 200
-    one.ok("DELETE", f"/api/v2/datasets/{dataset_id}/")
-    for _ in range(100):  # a server that knows a dataset does not ask for it each time
-        if other.run(dataset_id, COUNT).status_code == 404:
-            break
-        time.sleep(0.1)
-    else:
-        pytest.fail("still there")
-
-
-def test_a_server_that_starts_with_nothing_of_its_own_has_it_all(two, tmp_path):
-    dataset_id = Api(two[0], "dan").dataset(EDGES, NODES)
-    with opened(two[2], tmp_path) as hub:
-        auth = login(hub, "dan")
+def test_a_server_that_starts_with_nothing_of_its_own_has_it_all(url, tmp_path):
+    with opened(url, tmp_path) as hub:
+        dataset_id = dataset(hub, login(hub), EDGES, NODES)
+    with opened(url, tmp_path, "fresh") as hub:
+        auth = login(hub)
         (listed,) = hub.call(wire.DatasetList(), auth).results
         assert listed["dataset_id"] == dataset_id
         assert (listed["edge_count"], listed["node_count"]) == (3, 3)
+        assert json.loads(hub.call(wire.Python(dataset_id, COUNT), auth).body) == {"w": 6, "n": 3}
+
+
+def test_functions_are_shared(memory, tmp_path):
+    with (
+        DevServer(data_dir=memory, cache_dir=tmp_path / "one", executor="inprocess") as first,
+        DevServer(data_dir=memory, cache_dir=tmp_path / "other", executor="inprocess") as second,
+    ):
+        one, other = Api(first), Api(second)
+        dataset_id, path = one.dataset(EDGES), "/api/v2/o/acme/functions/python/"
+        one.ok("POST", path, json={"alias": "count", "execute": COUNT, "dataset_id": dataset_id})
+        assert other.ok("POST", "/api/v2/o/acme/run/python/count") == {"w": 6, "n": None}
+        other.refused(400, "POST", path, "already", json={"alias": "count", "execute": COUNT})
+        other.ok("PATCH", f"{path}count/", json={"enabled": False})
+        one.ok("GET", path)
+        one.refused(403, "POST", "/api/v2/o/acme/run/python/count", "switched off")
+        one.ok("DELETE", f"{path}count/")
+        assert other.ok("GET", path)["count"] == 0
 
 
 @contextmanager
@@ -258,7 +249,6 @@ def test_reading_what_is_here_needs_no_storage_and_the_rest_is_one_clear_error(t
             for method, path, sent in (
                 ("GET", "/api/v2/datasets/", {}),
                 ("POST", "/api/v2/upload/datasets/", {"json": ENCODINGS}),
-                ("DELETE", f"/api/v2/datasets/{dataset_id}/", {}),
             ):
                 refused = api.refused(503, method, path, url, **sent)
                 assert refused["code"] == "storage-unavailable"

@@ -81,8 +81,8 @@ class SharedStore(Store):
         self._stop = threading.Event()
         self._syncing: threading.Thread | None = None
         wanted = default_cache(self.url) if cache_dir is None else Path(cache_dir).absolute()
-        folder, self._claim = _claimed(wanted)
-        self._unclaim = weakref.finalize(self, _close, os.getpid(), self._claim)
+        folder, claim = _claimed(wanted)
+        self._unclaim = weakref.finalize(self, _close, os.getpid(), claim)
         try:
             super().__init__(folder, max_upload_bytes)
         except BaseException:
@@ -235,6 +235,9 @@ class SharedStore(Store):
                     self._refresh()
                 except StorageUnavailable as e:
                     self._refresh_failed = e
+                except BaseException:
+                    self._refresh_began = 0.0
+                    raise
             if self._refresh_failed is not None:
                 raise StorageUnavailable(self._refresh_failed.message)
 
@@ -244,12 +247,9 @@ class SharedStore(Store):
         found: dict[tuple[str, str], str] = {}
         for each in self._place.list("records"):
             kind, _, file = each.name.removeprefix("records/").partition("/")
-            if (
-                kind in published.KINDS
-                and file.endswith(".json")
-                and published.ID.fullmatch(file.removesuffix(".json"))
-            ):
-                found[kind, file.removesuffix(".json")] = each.version
+            record_id = file.removesuffix(".json")
+            if kind in published.KINDS and record_id != file and published.ID.fullmatch(record_id):
+                found[kind, record_id] = each.version
         if not found:
             self._check_mark()  # a bucket that is not there, or a wrong endpoint, also lists nothing
         known = {
@@ -268,15 +268,20 @@ class SharedStore(Store):
         if records:
             with super().transaction() as db:
                 for key, record in in_order:
-                    if key not in damaged:
-                        dropped |= self._take_in(db, *key, record, found.get(key, ""), noted)
+                    if key not in damaged and not _stays(db, *key, noted):
+                        dropped |= self._take_in(db, *key, record, found.get(key, ""))
         self._forget(dropped)
         self._damaged = {_name(*key) for key in damaged}
 
     def fetch_record(self, kind: str, record_id: str) -> None:
-        """Take in what is published now of one file or dataset; raise StorageUnavailable."""
+        """Take in what is published now of one file, dataset or function; raise StorageUnavailable."""
         if not published.ID.fullmatch(record_id):
             return
+        for _ in range(3):  # again when something was taken in while this one was on its way
+            if self._fetch_record(kind, record_id):
+                return
+
+    def _fetch_record(self, kind: str, record_id: str) -> bool:
         with self._lock:
             noted = _highest(self._db)
         try:
@@ -287,12 +292,11 @@ class SharedStore(Store):
             raise ServerError(
                 f"The record {self._place.url_of(_name(kind, record_id))} is damaged; restore or delete it."
             )
-        row = self.one("SELECT record FROM published WHERE kind = ? AND id = ?", kind, record_id)
-        if (None if row is None else row["record"]) == record:
-            return
         with super().transaction() as db:
-            dropped = self._take_in(db, kind, record_id, record, "", noted)
+            stays = _stays(db, kind, record_id, noted)
+            dropped = set() if stays else self._take_in(db, kind, record_id, record, "")
         self._forget(dropped)
+        return stays != "newer"
 
     def _read(self, content: bytes, kind: str, record_id: str) -> str:
         """Return a record's text; empty, and said once in the log, when it is none."""
@@ -306,16 +310,12 @@ class SharedStore(Store):
             return ""
         return content.decode()
 
-    def _take_in(
-        self, db: sqlite3.Connection, kind: str, record_id: str, record: str | None, version: str, noted: float = 1e18
-    ) -> set[str]:
-        """Make the database say of one record what the storage does; return the tables that it named before.
-
-        What was changed here after ``noted``, or is about to be published, stays.
-        """
+    def _take_in(self, db: sqlite3.Connection, kind: str, record_id: str, record: str | None, version: str) -> set[str]:
+        """Make the database say of one record what the storage does; return tables that only the former one named."""
         key = (kind, record_id)
-        row = db.execute("SELECT n, pending FROM published WHERE kind = ? AND id = ?", key).fetchone()
-        if noted < 1e18 and row is not None and (row["pending"] or row["n"] > noted):
+        row = db.execute("SELECT record, pending FROM published WHERE kind = ? AND id = ?", key).fetchone()
+        if (None if row is None else row["record"]) == record and not (row and row["pending"]):
+            db.execute("UPDATE published SET version = ? WHERE kind = ? AND id = ?", (version, *key))
             return set()
         former = published.read(db, kind, record_id)
         before = set() if former is None else published.tables_of(kind, former)
@@ -353,8 +353,12 @@ class SharedStore(Store):
     def _settle(self, file: Path, table_id: str) -> None:
         """Put a table where all can have it, and keep it here, too, for it is likely to be used next."""
         self._unpublished.add(table_id)
-        self._place.put_file(file, f"tables/{table_id}.arrow")
-        super()._settle(file, table_id)
+        try:
+            self._place.put_file(file, f"tables/{table_id}.arrow")
+            super()._settle(file, table_id)
+        except BaseException:
+            self._unpublished.discard(table_id)
+            raise
         self._trim()
 
     def open_table(self, table_id: str) -> pa.Table:
@@ -399,6 +403,8 @@ class SharedStore(Store):
         """
         super().drop_table(*table_ids)
         for table_id in {each for each in table_ids if each is not None} & self._unpublished:
+            if self.table_record(table_id) is not None:
+                continue
             self._unpublished.discard(table_id)
             with contextlib.suppress(GraphistryError, OSError):
                 self._place.delete(f"tables/{table_id}.arrow")
@@ -489,6 +495,14 @@ class SharedStore(Store):
 
 def _highest(db: sqlite3.Connection) -> int:
     return int(db.execute("SELECT coalesce(max(n), 0) FROM published").fetchone()[0])
+
+
+def _stays(db: sqlite3.Connection, kind: str, record_id: str, noted: int) -> str:
+    """Say why a record that was read from the storage after ``noted`` is not to be taken in; empty when it is."""
+    row = db.execute("SELECT n, pending FROM published WHERE kind = ? AND id = ?", (kind, record_id)).fetchone()
+    if row is None:
+        return ""
+    return "pending" if row["pending"] else "newer" if row["n"] > noted else ""
 
 
 def _name(kind: str, record_id: str) -> str:
