@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import pyarrow as pa
 
+_PIECE = 1 << 20
+
 
 class _Parts:
     """A file that keeps what is written to it by reference: Arrow hands over a column's own buffers."""
@@ -38,7 +40,8 @@ class _Parts:
 class ArrowBody:
     """The bytes of an Arrow IPC *file* (what clients send), made of the table's own memory.
 
-    Has a length and can be iterated any number of times, in pieces of any size; ``tobytes()`` joins them.
+    Has a length and can be iterated any number of times, in pieces of at most a MiB: a socket's timeout is for all of
+    a piece, so a column in one would have to be gone in ten seconds. ``tobytes()`` joins them.
     """
 
     def __init__(self, table: pa.Table) -> None:
@@ -57,7 +60,9 @@ class ArrowBody:
         return self._written.size
 
     def __iter__(self) -> Iterator[memoryview]:
-        return iter(self._written.parts)
+        for part in self._written.parts:
+            for start in range(0, len(part), _PIECE):
+                yield part[start : start + _PIECE]
 
     def tobytes(self) -> bytes:
         """Return all of it in one piece."""

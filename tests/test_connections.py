@@ -11,11 +11,16 @@ import socket
 import threading
 import time
 
+import pyarrow as pa
 import pytest
 from api import Api, answer_of
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from graphistry_core import wire
+from graphistry_core.arrow_body import ArrowBody
+from graphistry_core.messages import Auth
+from graphistry_core.transports import HttpTransport
 from graphistry_devserver import DevServer
 
 LOGIN = b'{"username": "u", "password": "p"}'
@@ -228,3 +233,34 @@ class TestBrokenBodies:
         with connected(graphistry_server) as raw:
             raw.sendall(head + chunks + request(b"GET", b"/smuggled/", body=b""))
             assert statuses_of(raw) == [200]
+
+
+def test_an_upload_may_take_longer_than_one_send_may():
+    """A socket's timeout is for all that is sent at once: a column must not be."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def slowly() -> None:
+        connection, _ = listener.accept()
+        with connection:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
+            head, _, rest = connection.recv(1 << 12).partition(b"\r\n\r\n")
+            left = int(re.search(rb"content-length: (\d+)", head, re.IGNORECASE)[1]) - len(rest)
+            while left and (part := connection.recv(1 << 18)):
+                left -= len(part)
+                time.sleep(len(part) / 24e6)
+            answer = b'{"is_valid": true, "is_uploaded": true, "file_id": "f"}'
+            connection.sendall(
+                b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s"
+                % (len(answer), answer)
+            )
+
+    thread = threading.Thread(target=slowly)
+    thread.start()
+    transport = HttpTransport(f"http://127.0.0.1:{listener.getsockname()[1]}", timeout_s=(0.3, 30.0))
+    try:
+        table = pa.table({"n": pa.array(range(3_000_000), pa.int64())})
+        assert transport.call(wire.FileUpload("f", ArrowBody(table)), Auth("bearer", "t")).file_id == "f"
+    finally:
+        transport.close()
+        thread.join()
+        listener.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import gzip
+import json
 import struct
 import uuid
 import warnings
@@ -19,6 +20,7 @@ from hypothesis import strategies as st
 from graphistry_core import ArrowConversionError, BindingError, InvalidTable, Plottable, run_task
 from graphistry_core.arrow_body import ArrowBody
 from graphistry_core.bindings import guess_ends, guess_node
+from graphistry_core.executors import tables
 from graphistry_core.frames import at_rest, check_readable, is_at_rest, map_arrow, to_arrow, to_pandas, write_arrow
 from graphistry_core.readers import read_file
 
@@ -332,6 +334,33 @@ def task(g):
     }
     empty = run_task("def task(g): return g._edges.head(0)", g, output_type="table")
     assert list(empty.columns) == ["s", "d"]
+
+
+def test_a_long_table_as_json_takes_little_more_memory_than_its_text():
+    """As Python objects its rows would take a hundred MB, and without memory orjson ends the process."""
+    frame = pd.DataFrame({"s": range(400_000), "d": range(400_000)})
+    out = run_task(
+        "def task(g): return g", Plottable().edges(frame, "s", "d"), executor="isolated", memory_mb=60,
+        output_type="edges",
+    )  # fmt: skip
+    pd.testing.assert_frame_equal(out._edges, frame)
+
+
+@pytest.mark.parametrize("depth", [0, 260], ids=["orjson", "the standard library"])
+def test_a_long_json_table_has_every_row_once_and_in_order(depth):
+    """Deeper than 254 lists orjson does not go."""
+    deep: object = 7
+    kind = pa.int64()
+    for _ in range(depth):
+        deep, kind = [deep], pa.list_(kind)
+    cells = [deep if n % 30_000 == 29_999 else None for n in range(60_001)]
+    numbers = [float("nan") if n % 7 == 0 else n / 7 for n in range(60_001)]
+    body = tables.records(pa.table({"n": pa.array(numbers), "deep": pa.array(cells, kind)}))
+    expected = [
+        {"n": None if n % 7 == 0 else number, "deep": cell}
+        for n, (number, cell) in enumerate(zip(numbers, cells, strict=True))
+    ]
+    assert json.loads(body) == expected
 
 
 COLUMN_NAMES = st.one_of(

@@ -302,6 +302,24 @@ def test_data_of_a_page_goes_with_the_right_to_see_it(graphistry_server):
     assert other.status_code == 404
 
 
+@pytest.mark.parametrize("with_nodes", [True, False])
+def test_of_very_many_edges_only_the_sample_is_looked_at(monkeypatch, with_nodes):
+    monkeypatch.setattr("graphistry_core.viewer.scene._LOOKED_AT", 3999)
+    rng = np.random.default_rng(0)
+    edges = pd.DataFrame({"s": rng.integers(0, 5000, 4000), "d": rng.integers(0, 5000, 4000), "row": range(4000)})
+    scene = _scene(edges, pd.DataFrame({"id": range(5000)}) if with_nodes else None, limit=100)
+    setup, drawn = scene.part("setup"), _read(scene.part("edges"))
+    rows = drawn["row"].to_list()
+    assert 0 < len(set(rows)) == len(rows) <= 100
+    lines, nodes = _read(scene.part("lines")), _read(scene.part("nodes"))
+    ends = [(nodes["id"][a], nodes["id"][b]) for a, b in zip(lines["source"], lines["destination"], strict=True)]
+    assert ends == [(edges["s"][row], edges["d"][row]) for row in rows]
+    assert setup["counts"]["edges"] == 4000
+    assert any("only the sample was looked at" in note for note in setup["notes"])
+    if with_nodes:
+        assert setup["counts"]["nodes"] == 5000
+
+
 def test_one_file_holds_everything_and_says_when_it_is_a_sample(monkeypatch):
     client = graphistry_core.client()
     edges = pd.DataFrame({"s": np.arange(4000), "d": np.arange(4000) + 1, "text": [f"{i}" * 9 for i in range(4000)]})

@@ -40,8 +40,12 @@ def encode(value: Any, task: Task, limits: Limits, output: TaskOutput) -> tuple[
         body, content_type = _encode(value, task, output)
     except ResultNotSerializable:
         raise
-    except (RecursionError, MemoryError) as e:
-        raise ResultNotSerializable(f"The result cannot be encoded: {type(e).__name__}; it nests too deeply.") from e
+    except RecursionError as e:
+        raise ResultNotSerializable("The result cannot be encoded: RecursionError; it nests too deeply.") from e
+    except MemoryError as e:
+        raise ResultNotSerializable(
+            f"The result cannot be encoded as {task.format}: MemoryError; return less, or aggregate in the task."
+        ) from e
     except Exception as e:
         # A task's value is its own code: its properties, its __repr__, its library's limits can raise anything.
         said = e.message if isinstance(e, GraphistryError) else describe(e)

@@ -9,7 +9,6 @@ from typing import Any
 
 from ..arrow_body import ArrowBody
 
-_PIECE = 1 << 20
 _AFTER_S = 1.0
 
 
@@ -31,14 +30,12 @@ class _Watched:
         bar = progress.add_task("", total=len(self._body))
         started, shown = time.monotonic(), False
         try:
-            for part in self._body:
-                for start in range(0, len(part), _PIECE):
-                    piece = part[start : start + _PIECE]
-                    yield piece
-                    progress.advance(bar, len(piece))
-                    if not shown and time.monotonic() - started > _AFTER_S:
-                        progress.start()
-                        shown = True
+            for piece in self._body:
+                yield piece
+                progress.advance(bar, len(piece))
+                if not shown and time.monotonic() - started > _AFTER_S:
+                    progress.start()
+                    shown = True
         finally:
             progress.stop()
 

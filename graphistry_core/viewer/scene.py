@@ -21,6 +21,7 @@ from .looks import Looks, LooksOf, found_name
 from .members import members
 
 MAX_EDGES = 1_000_000  # drawn edges and nodes beyond this are a sample
+_LOOKED_AT = 20_000_000  # of more edges only the sample is looked at: it takes 75 bytes of memory for each
 PARTS = ("setup", "points", "lines", "nodes", "edges")
 _RANDOM = 1
 
@@ -198,6 +199,15 @@ def drawn(
     own = nodes.column(node) if nodes is not None and node in nodes.column_names else None
     if own is None:
         nodes, node = None, node or "id"
+    all_edges = edges.num_rows
+    few = _sample(all_edges, limit) if all_edges > _LOOKED_AT else None
+    if few is not None:
+        edges = edges.take(few)
+        source, destination = (edges.column(edge_bindings[end]) for end in ("source", "destination"))
+        notes.append(
+            f"Of {all_edges:,} edges only the sample was looked at: what is at other edges alone, and has no row in a "
+            "node table, is not counted."
+        )
     whole = pc.and_(pc.is_valid(source), pc.is_valid(destination))
     if (lost := len(whole) - (pc.sum(whole).as_py() or 0)) > 0:
         notes.append(f"{lost:,} edges have a missing end and are not drawn.")
@@ -208,7 +218,7 @@ def drawn(
     own_codes = codes[: sizes[0]] if own is not None else codes[:0]
     nodes = pa.table({node: names}) if nodes is None else _one_row_each(nodes, node, own_codes, names, notes)
     source_codes, destination_codes = ends[: len(source)], ends[len(source) :]
-    totals = (nodes.num_rows, edges.num_rows)
+    totals = (nodes.num_rows, edges.num_rows if few is None else all_edges - lost)
     kept = _sample(edges.num_rows, limit)
     if kept is not None:
         edges, source_codes, destination_codes = edges.take(kept), source_codes[kept], destination_codes[kept]
