@@ -157,21 +157,31 @@ def machines(client: Client) -> tuple[Machine, Machine, list[Machine]]:
     return machine("here", found["client"]), machine(address, found["scheduler"]), workers
 
 
+@dataclass(frozen=True)
+class Load:
+    """A worker as the scheduler sees it: its threads, the tasks it has to do (anybody's), and whether it takes more."""
+
+    threads: int
+    tasks: int
+    accepts: bool
+
+
+def loads(client: Client) -> dict[str, Load]:
+    """Return the cluster's workers by address; raise ServerUnreachable."""
+    counts, running, processing = _asked(client, "ncores", "ncores_running", "processing")
+    return {a: Load(count, len(processing.get(a, ())), a in running) for a, count in counts.items()}
+
+
 def threads(client: Client) -> dict[str, int]:
     """Return the cluster's workers, by address, with the number of their threads; raise ServerUnreachable."""
-    return dict(_asked(client, "ncores"))
+    return dict(_asked(client, "ncores")[0])
 
 
-def busy(client: Client) -> dict[str, int]:
-    """Return how many Dask tasks each worker has to do, anybody's; raise ServerUnreachable."""
-    return {address: len(keys) for address, keys in _asked(client, "processing").items()}
-
-
-def _asked(client: Client, what: str) -> Any:
+def _asked(client: Client, *what: str) -> list[Any]:
     async def ask() -> Any:
-        return await getattr(client.scheduler, what)(workers=None)
+        return await asyncio.gather(*(getattr(client.scheduler, each)(workers=None) for each in what))
 
     try:
-        return client.sync(ask, callback_timeout=_ANSWER_S)
+        return list(client.sync(ask, callback_timeout=_ANSWER_S))
     except Exception as e:  # closed, timed out, or whatever a broken connection leads to
         raise ServerUnreachable(f"The Dask scheduler does not answer any more ({_said(e)}).") from e

@@ -20,9 +20,9 @@ from test_cli import Serving
 from test_faults import SLEEP, HttpHarness
 
 import graphistry_core as graphistry
-from graphistry_core import cluster, errors, run_task
+from graphistry_core import cluster, engines, errors, executors, frames, object_storage, run_task
 from graphistry_core.diagnosis import _skew
-from graphistry_core.executors import Limits, Task, get_executor, processes
+from graphistry_core.executors import GraphData, Limits, Task, get_executor, processes
 from pytest_graphistry.contracts import LIMITS, ExecutorContract, processes_of_tasks, wait_until
 from pytest_graphistry.contracts.executor import LibraryHarness
 
@@ -156,9 +156,24 @@ def in_background(work):
     return thread, done
 
 
+@pytest.fixture
+def sent(monkeypatch):
+    """To which workers pieces of which tables were sent."""
+    found, run = [], distributed.Client.run
+
+    def counting(self, function, *args, **options):
+        if function.__name__ == "keep":
+            found.append((options["workers"][0], args[0]))
+        return run(self, function, *args, **options)
+
+    monkeypatch.setattr(distributed.Client, "run", counting)
+    return found
+
+
 class TestRunning:
     def test_run_task_with_a_scheduler_runs_there(self, running):
         found = run_task(WHERE, g(), scheduler=running.address)
+        executors._shared.pop(("dask", ("scheduler", running.address))).close()  # while its scheduler is there
         assert found["sum"] == 3
         assert set(found["above"]) & {worker.pid for worker in running.workers}
 
@@ -215,33 +230,50 @@ def task(g):
         assert result.body == b"ok"
         assert result.logs == "".join(heard) == "first é\nlast\n"
 
-    def test_200_tasks_over_two_workers_run_once_each(self, harness, tmp_path):
+    def test_200_tasks_over_two_workers_run_once_each(self, running, harness, tmp_path):
         said = tmp_path / "said"
-        source = "import os\ndef task(g):\n    with open({!r}, 'a') as file: file.write('{};')\n    return {{'n': {}}}"
 
         def run(n):
-            return harness.run(source.format(str(said), n, n)).json()["n"]
+            mark = f"    with open({str(said)!r}, 'a') as file: file.write('{n};')\n"
+            return harness.run(WHERE.replace("def task(g):\n", f"def task(g):\n{mark}")).json()["above"]
 
         with ThreadPoolExecutor(16) as pool:
-            assert list(pool.map(run, range(200))) == list(range(200))
+            above = list(pool.map(run, range(200)))
         assert sorted(said.read_text().split(";")[:-1], key=int) == [str(n) for n in range(200)]
-        assert len([worker for worker in harness.executor._workers.values() if worker.has]) == 2
+        for worker in running.workers:
+            assert sum(worker.pid in each for each in above) > 20
 
-    def test_tables_go_to_a_worker_once(self, harness, monkeypatch):
-        sent = []
-        run = distributed.Client.run
-
-        def counting(self, function, *args, **options):
-            if function.__name__ == "keep":
-                sent.append((options["workers"][0], args[0]))
-            return run(self, function, *args, **options)
-
-        monkeypatch.setattr(distributed.Client, "run", counting)
+    def test_tables_go_to_a_worker_once(self, harness, sent):
         frame = pd.DataFrame({"s": range(1000), "d": range(1000), "mark": [os.urandom(8).hex()] * 1000})
         for _ in range(8):  # of another graph, with the same tables, each time
             made = graphistry.edges(frame, "s", "d")
             assert run_task("def task(g): return {'n': len(g._edges)}", made, executor=harness.executor) == {"n": 1000}
         assert 1 <= len(sent) == len(set(sent)) <= 2
+
+    @pytest.mark.parametrize("there", [True, False])
+    def test_tables_on_shared_storage_are_fetched_by_the_worker_or_else_sent(self, executor, sent, tmp_path, there):
+        table = frames.at_rest(frames.to_arrow(pd.DataFrame({"s": ["a"], "d": ["b"], "mark": [os.urandom(8).hex()]})))
+        path = tmp_path / "edges.arrow"
+        frames.write_arrow(table, path)
+        shared = tmp_path / f"edges-{object_storage.digest_of(path)}.arrow"
+        if there:
+            shared.write_bytes(path.read_bytes())
+        graph = GraphData(
+            table, bindings={"source": "s", "destination": "d"}, files={"edges": path}, urls={"edges": shared.as_uri()}
+        )
+        result = executor.run(Task("def task(g): return g._edges['mark'].iloc[0]"), graph, LIMITS).unwrap()
+        assert result.body.decode() == table["mark"][0].as_py()
+        assert bool(sent) is not there
+
+    def test_which_engine_works_is_found_out_on_the_worker(self, harness):
+        if engines.cudf_problem() is None:
+            pytest.skip("cuDF works here")
+        with pytest.raises(errors.EngineUnavailable, match="engine='cudf' cannot be used here"):
+            run_task("def task(g): return 1", g(), executor=harness.executor, engine="cudf")
+        task = Task("import cudf\ndef task(g): return str(cudf.Series([1]).sum())", "cudf", cudf_fallback="pandas")
+        result = harness.executor.run(task, harness.graph, LIMITS).unwrap()
+        assert result.body == b"1"
+        assert "approximation" in result.approximation
 
     def test_a_cancelled_task_is_ended_on_its_worker(self, harness):
         flag = threading.Event()
@@ -297,8 +329,10 @@ def once(path: Path) -> str:
 class TestBreaking:
     def test_a_worker_is_killed_and_its_nanny_starts_another_at_its_address(self, breakable, tmp_path):
         mark, port = tmp_path / "mark", free_port()
+        made = get_executor("dask", scheduler=breakable.wait_for(0).address, patience_s=0.5)
+        with pytest.raises(errors.ServerUnreachable, match="has no worker that takes tasks: start one with `dask work"):
+            run_task("def task(g): return 1", g(), executor=made)
         breakable.add("--worker-port", port).wait_for(1)
-        made = get_executor("dask", scheduler=breakable.address)
         thread, done = in_background(lambda: run_task(once(mark), g(), executor=made))
         assert wait_until(mark.exists, LONG_S)
         (worker,) = [pid for pid in processes.children(breakable.workers[0].pid) if _listens(pid, port)]
@@ -351,13 +385,6 @@ class TestBreaking:
         assert run_task("def task(g): return {'n': len(g._edges)}", g(), executor=made) == {"n": 2}
         made.close()
         assert mark.read_text() == "x"
-
-    def test_a_cluster_without_workers_is_said_to_be_one(self, breakable):
-        breakable.wait_for(0)
-        made = get_executor("dask", scheduler=breakable.address, patience_s=0.5)
-        with pytest.raises(errors.ServerUnreachable, match="has no workers: start one with `dask worker tcp://"):
-            run_task("def task(g): return 1", g(), executor=made)
-        made.close()
 
 
 def _listens(pid: int, port: int) -> bool:

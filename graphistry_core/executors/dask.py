@@ -56,10 +56,9 @@ class _Worker:
     """A worker, as this process knows it."""
 
     address: str
-    threads: int
+    load: cluster.Load
     nonce: str = ""  # empty until it has been heard of
     ours: int = 0  # runs of this process that are there now
-    busy: int = 0  # Dask tasks that are there, anybody's
     has: dict[str, float] = field(default_factory=dict)  # tables, and when they had arrived (time.monotonic)
     sending: threading.Lock = field(default_factory=threading.Lock)
 
@@ -117,7 +116,7 @@ class DaskExecutor:
         """Return the workers, by address, with the number of their threads."""
         self.client()
         self.look(0)
-        return {worker.address: worker.threads for worker in self._workers.values()}
+        return {worker.address: worker.load.threads for worker in self._workers.values()}
 
     def warm(self) -> None:
         """Start what the first task needs, on every worker that is there now."""
@@ -151,11 +150,13 @@ class DaskExecutor:
         with self._lock:
             if self._closed:
                 raise TaskCancelled(STOPPING)
-            client = self._client
-            if client is not None and self._pid == os.getpid() and client.status == "running":
+            client = self._client if self._pid == os.getpid() else None
+            while client is not None and client.status == "connecting":  # by itself, for some seconds
+                time.sleep(_GROW_S)
+                if client.status not in ("connecting", "running"):
+                    raise ServerUnreachable(f"No Dask scheduler answers at {self.address} any more.")
+            if client is not None and client.status == "running":
                 return client
-            if client is not None and client is not self._scheduler and self._pid == os.getpid():
-                _close(client)
             self._client, self._workers = None, {}
             self._client, self._pid = cluster.connect(self._scheduler), os.getpid()
             self._answered = time.monotonic()
@@ -170,18 +171,18 @@ class DaskExecutor:
             if client is None or client.status != "running":
                 raise ServerUnreachable("The connection to the Dask scheduler broke.")
             try:
-                threads, busy = cluster.threads(client), cluster.busy(client)
+                loads = cluster.loads(client)
             except ServerUnreachable:
                 if client.status != "running" or now - self._answered > _SILENT_S:
                     raise
                 return
             self._looked = self._answered = time.monotonic()
             known = self._workers
-            self._workers = {a: known.get(a) or _Worker(a, count) for a, count in threads.items()}
+            self._workers = {address: known.get(address) or _Worker(address, load) for address, load in loads.items()}
             for address, worker in self._workers.items():
-                worker.threads, worker.busy = threads[address], busy.get(address, 0)
+                worker.load = loads[address]
             if self._fixed is None:
-                self.slots.resize(max(sum(threads.values()), 1))
+                self.slots.resize(max(sum(load.threads for load in loads.values()), 1))
 
     def has(self, worker: _Worker) -> bool:
         """Say whether a worker is there, as far as is known."""
@@ -197,7 +198,7 @@ class DaskExecutor:
         while True:
             self.look(_FRESH_S)
             with self._lock:
-                there = [worker for worker in self._workers.values() if worker.threads]
+                there = [worker for worker in self._workers.values() if worker.load.accepts and worker.load.threads]
                 if there:
                     worker = min(there, key=lambda w: _preference(w, tables))
                     worker.ours += 1
@@ -207,7 +208,8 @@ class DaskExecutor:
             check()
             if time.monotonic() > deadline:
                 raise ServerUnreachable(
-                    f"The Dask cluster at {self.address} has no workers: start one with `dask worker {self.address}`."
+                    f"The Dask cluster at {self.address} has no worker that takes tasks: start one with `dask worker "
+                    f"{self.address}`."
                 )
             time.sleep(_GROW_S)
         try:
@@ -240,8 +242,8 @@ class DaskExecutor:
 
 
 def _preference(worker: _Worker, tables: Sequence[str]) -> tuple[float, bool, float]:
-    load = max(worker.ours, worker.busy) / worker.threads
-    return load, not all(table in worker.has for table in tables), random.random()  # noqa: S311
+    share = max(worker.ours, worker.load.tasks) / worker.load.threads
+    return share, not all(table in worker.has for table in tables), random.random()  # noqa: S311
 
 
 def _close(client: Client) -> None:
