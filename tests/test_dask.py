@@ -459,8 +459,10 @@ class TestServer:
         finally:
             made.close()
 
-    def test_a_server_without_a_scheduler_says_so_and_ends(self):
-        ran = _command("serve", "--port", "0", "--scheduler", f"tcp://127.0.0.1:{free_port()}")
+    def test_a_server_without_a_scheduler_says_so_and_ends(self, tmp_path):
+        config = tmp_path / "server.toml"
+        config.write_text(f'[server]\nscheduler = "tcp://127.0.0.1:{free_port()}"\n')
+        ran = _command("serve", "--port", "0", "--config", str(config))
         assert ran.returncode == 1
         assert ran.stderr.startswith("error: No Dask scheduler answers")
         assert ran.stderr.count("\n") == 1

@@ -70,8 +70,8 @@ class ServerConfig:
 
 
 _OPTIONS: dict[str, type | tuple[type, ...]] = {
-    "host": str, "port": int, "data_dir": str, "executor": str, "plottable": str, "allow_remote": bool, "tls": bool,
-    "cudf_fallback": str,
+    "host": str, "port": int, "data_dir": str, "executor": str, "scheduler": str, "plottable": str,
+    "allow_remote": bool, "tls": bool, "cudf_fallback": str,
     "external_url": str, "max_upload_mb": int, "task_timeout": (int, float), "task_memory": int,
     "task_output": (int, float), "task_result": (int, float), "task_scratch": int, "task_concurrency": int,
     "sandbox": str, "cache_dir": str, "cache_mb": int, "seed": list, "preload": list, "server": str, "log": str,
