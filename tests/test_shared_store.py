@@ -382,6 +382,18 @@ def test_a_damaged_record_is_left_out_and_nothing_is_swept_meanwhile(memory, tmp
         assert len(names(memory, "tables")) == 2
 
 
+def test_what_a_killed_writer_left_on_a_disk_goes_later(tmp_path):
+    with opened(f"file://{tmp_path}/shared", tmp_path) as hub:
+        dataset(hub, login(hub))
+        left = tmp_path / "shared" / "tables" / f"{uuid.uuid4().hex}-{'0' * 32}.arrow.{uuid.uuid4().hex}.part"
+        left.write_bytes(b"half")
+        assert hub.store.sweep() == 0
+        assert left.exists()
+        hub.store._unused_s = 0
+        assert hub.store.sweep() == 0
+        assert [path.suffix for path in left.parent.iterdir()] == [".arrow"]
+
+
 def test_deleted_tables_go_later_and_those_in_use_never(memory, tmp_path):
     with opened(memory, tmp_path) as hub:
         auth = login(hub)
