@@ -7,6 +7,7 @@ import platform
 import warnings
 
 from . import cluster, engines
+from .object_storage import redacted
 from .transports.local import DATA_DIR
 
 _LIBRARIES = ("pandas", "pyarrow", "numpy", "numba", "orjson", "requests", "pyjwt")
@@ -21,7 +22,7 @@ def report() -> dict[str, list[tuple[str, str]]]:
     """Return the sections of the report: title to (name, finding) rows."""
     problem = engines.cudf_problem()
     conflicts = [row for name in _PINNING for row in engines.conflicts(name)]
-    here = os.environ.get(DATA_DIR)
+    here = redacted(os.environ.get(DATA_DIR, ""))
     return {
         "Versions": [
             ("graphistry-core", engines.installed("graphistry-core")),

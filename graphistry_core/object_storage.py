@@ -148,8 +148,8 @@ class Place:
             with contextlib.suppress(FileNotFoundError), self._failing(f"{name} cannot be deleted"):
                 self._fs.rm_file(f"{self._root}/{name}")
 
-    def list(self, folder: str) -> list[Found]:
-        """Return all objects whose names begin with ``folder/``, as they are now.
+    def list(self, folder: str, *, unfinished: bool = False) -> list[Found]:
+        """Return all objects whose names begin with ``folder/``, as they are now; ``unfinished``: and what is none yet.
 
         Empty also where there is no such bucket: fsspec does not tell.
         """
@@ -162,7 +162,7 @@ class Place:
         objects = []
         for path, info in found.items():
             name = path[start:] if path.startswith(f"{self._root}/") else path[start - 1 :]
-            if not name.endswith(".part"):
+            if unfinished or not name.endswith(".part"):
                 objects.append(Found(name, _version(info), _modified(info)))
         return objects
 

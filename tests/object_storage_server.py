@@ -48,7 +48,7 @@ class S3:
 @contextlib.contextmanager
 def s3_server() -> Iterator[S3]:
     pytest.importorskip("s3fs", reason="needs the extra s3")
-    moto = pytest.importorskip("moto.server", reason="needs moto[server]")
+    moto = pytest.importorskip("moto.server", reason="needs moto[s3] and flask-cors")
     server = moto.ThreadedMotoServer("127.0.0.1", 0, verbose=False)
     server.start()
     _, port = server.get_host_and_port()

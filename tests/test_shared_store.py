@@ -297,6 +297,57 @@ def test_what_cannot_be_published_did_not_take_place(memory, tmp_path, monkeypat
         assert hub.call(wire.DatasetPatch(kept, name="other"), auth).data["name"] == "other"
 
 
+def test_what_was_published_though_nobody_heard_of_it_is_whole(memory, tmp_path, monkeypatch):
+    """The storage took the record, and its answer was lost: the table that it names must not be deleted."""
+    with opened(memory, tmp_path) as hub, opened(memory, tmp_path, "other") as other:
+        auth = login(hub)
+        files = []
+        for _ in range(2):
+            files.append(hub.call(wire.FileCreate(), auth).file_id)
+            hub.call(wire.FileUpload(files[-1], pa.Table.from_pandas(EDGES)), auth)
+        put = Place.put
+
+        def lose(self, content, name):
+            put(self, content, name)
+            raise StorageUnavailable("no answer")
+
+        monkeypatch.setattr(Place, "put", lose)
+        with pytest.raises(StorageUnavailable):
+            hub.call(wire.DatasetCreate({**ENCODINGS, "edge_files": files}), auth)
+        monkeypatch.undo()
+        for one in (hub, other):
+            (row,) = one.call(wire.DatasetList(), login(one)).results
+            assert json.loads(one.call(wire.Python(row["dataset_id"], COUNT), login(one)).body) == {"w": 12, "n": None}
+
+
+@pytest.mark.parametrize("slow", ["put_file", "put"])
+def test_others_go_on_while_the_storage_takes_its_time(memory, tmp_path, monkeypatch, slow):
+    with opened(memory, tmp_path) as hub:
+        auth = login(hub)
+        kept = dataset(hub, auth, name="kept")
+        waiting, go_on, act = threading.Event(), threading.Event(), getattr(Place, slow)
+
+        def wait(*arguments):
+            if not waiting.is_set():
+                waiting.set()
+                assert go_on.wait(30)
+            act(*arguments)
+
+        monkeypatch.setattr(Place, slow, wait)
+        thread = threading.Thread(target=dataset, args=(hub, auth))
+        thread.start()
+        try:
+            assert waiting.wait(30)
+            assert hub.call(wire.DatasetGet(kept), auth).data["name"] == "kept"
+            assert json.loads(hub.call(wire.Python(kept, COUNT), auth).body)["w"] == 6
+            assert hub.call(wire.DatasetPatch(dataset(hub, auth), name="new"), auth).data["name"] == "new"
+            assert hub.call(wire.DatasetList(), auth).count == 2
+        finally:
+            go_on.set()
+            thread.join()
+        assert hub.call(wire.DatasetList(), auth).count == 3
+
+
 def test_two_servers_that_write_one_dataset_at_once_leave_what_one_of_them_wrote(memory, tmp_path):
     with opened(memory, tmp_path) as one, opened(memory, tmp_path, "other") as other:
         hubs = [(hub, login(hub)) for hub in (one, other)]
@@ -380,6 +431,18 @@ def test_a_damaged_record_is_left_out_and_nothing_is_swept_meanwhile(memory, tmp
                 assert other.store.sweep() == 0
         assert f"{name} is damaged" in caplog.text
         assert len(names(memory, "tables")) == 2
+
+
+def test_what_a_killed_writer_left_on_a_disk_goes_later(tmp_path):
+    with opened(f"file://{tmp_path}/shared", tmp_path) as hub:
+        dataset(hub, login(hub))
+        left = tmp_path / "shared" / "tables" / f"{uuid.uuid4().hex}-{'0' * 32}.arrow.{uuid.uuid4().hex}.part"
+        left.write_bytes(b"half")
+        assert hub.store.sweep() == 0
+        assert left.exists()
+        hub.store._unused_s = 0
+        assert hub.store.sweep() == 0
+        assert [path.suffix for path in left.parent.iterdir()] == [".arrow"]
 
 
 def test_deleted_tables_go_later_and_those_in_use_never(memory, tmp_path):

@@ -195,14 +195,15 @@ class SharedStore(Store):
     def _take_back(self, changed: list[tuple[str, str, int]], done: list[tuple[str, str, str | None]]) -> None:
         """Go back to what the storage had before a transaction, part of which could not be published."""
         dropped: set[str] = set()
-        for kind, record_id, before in reversed(done):
-            with contextlib.suppress(GraphistryError, OSError), self._stripe(kind, record_id):
-                if before is None:
-                    self._place.delete(_name(kind, record_id))
-                else:
-                    self._place.put(before.encode(), _name(kind, record_id))
-                with super().transaction() as db:
-                    dropped |= self._take_in(db, kind, record_id, before, "")
+        with contextlib.suppress(StorageUnavailable):  # then what is left of it is published, and stays here, too
+            for kind, record_id, before in reversed(done):
+                with self._stripe(kind, record_id):
+                    if before is None:
+                        self._place.delete(_name(kind, record_id))
+                    else:
+                        self._place.put(before.encode(), _name(kind, record_id))
+                    with super().transaction() as db:
+                        dropped |= self._take_in(db, kind, record_id, before, "")
         for kind, record_id, n in changed[len(done) :]:
             with self._stripe(kind, record_id), super().transaction() as db:
                 query = "SELECT n, record FROM published WHERE kind = ? AND id = ?"
@@ -422,7 +423,7 @@ class SharedStore(Store):
         marks = {each.name.removeprefix("unused/"): each.modified for each in self._place.list("unused")}
         tables = {
             each.name.removeprefix("tables/").removesuffix(".arrow"): each.modified
-            for each in self._place.list("tables")
+            for each in self._place.list("tables", unfinished=True)
         }
         self.refresh()  # after the tables were listed: one that is published by now is named by now
         if self._damaged:
@@ -434,6 +435,10 @@ class SharedStore(Store):
         for table_id in marks.keys() & named | marks.keys() - tables.keys():
             self._place.delete(f"unused/{table_id}")
         for table_id in tables.keys() - named:
+            if table_id.endswith(".part"):  # of a writer that was killed
+                if now - tables[table_id] >= self._unused_s:
+                    self._place.delete(f"tables/{table_id}")
+                continue
             if not published.TABLE_ID.fullmatch(table_id):
                 continue
             since = max(marks.get(table_id, now), tables[table_id])
