@@ -41,7 +41,9 @@ def main() -> None:
 @click.option("--destination", metavar="COL", help="Destination column (guessed when left out).")
 @click.option("--nodes", metavar="FILE", type=click.Path(path_type=Path), help="Node table.")
 @click.option("--node", metavar="COL", help="Node id column (guessed when left out).")
-@click.option("--engine", default="auto", show_default=True, metavar="NAME", help="auto, pandas or cudf.")
+@click.option(
+    "--engine", default="auto", show_default=True, metavar="NAME", help="auto, pandas, cudf, dask or dask_cudf."
+)
 @click.option("--compare", metavar="NAME", help="Run on this engine too, say what differs; exit with 1 if values do.")
 @click.option("--exact", is_flag=True, help="With --compare: order, dtypes and the last bits of floats count.")
 @click.option("--cudf-fallback", type=click.Choice(["pandas"]),

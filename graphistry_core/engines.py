@@ -45,6 +45,7 @@ class EngineAbstract(Enum):
 
 log = logging.getLogger("graphistry_core")
 CUDF_PACKAGES = ("cudf-cu13", "cudf-cu12", "cudf")
+LAZY = ("dask", "dask_cudf")  # their frames are read when they are computed, a partition at a time
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,42 @@ def _cudf_problem() -> str | None:
     return cudf_problem()  # by its name, so that it can be replaced
 
 
-_known = {"pandas": _Known(frames.to_pandas, lambda: None), "cudf": _Known(_cudf_frame, _cudf_problem)}
+def _dask_frame(table: pa.Table) -> Any:
+    import dask.dataframe as dd
+
+    return dd.from_pandas(frames.to_pandas(table), chunksize=max(table.num_rows, 1), sort=False)
+
+
+def _dask_cudf_frame(table: pa.Table) -> Any:
+    return _dask_frame(table).to_backend("cudf")
+
+
+@cache
+def dask_problem() -> str | None:
+    """Return why Dask's frames cannot be used here, or None when they can."""
+    if find_spec("dask") is None:
+        return 'dask is not installed (pip install "graphistry-core[dask]")'
+    try:
+        import dask.dataframe
+    except Exception as e:  # noqa: BLE001 - a broken install can raise anything at import or first use
+        return f"dask is installed, but its frames fail at import: {type(e).__name__}: {' '.join(str(e).split())[:300]}"
+    _ = dask.dataframe
+    return None
+
+
+def _dask_cudf_problem() -> str | None:
+    problem = dask_problem() or cudf_problem()
+    if problem is None and find_spec("dask_cudf") is None:
+        return "dask_cudf is not installed (pip install dask-cudf-cu12 or dask-cudf-cu13, of cuDF's version)"
+    return problem
+
+
+_known = {
+    "pandas": _Known(frames.to_pandas, lambda: None),
+    "cudf": _Known(_cudf_frame, _cudf_problem),
+    "dask": _Known(_dask_frame, dask_problem),
+    "dask_cudf": _Known(_dask_cudf_frame, _dask_cudf_problem),
+}
 
 
 def register_engine(
@@ -95,7 +131,7 @@ def _choice() -> str:
 
 
 def resolve(engine: str) -> str:
-    """Turn 'pandas', 'cudf' or 'auto' into the engine to use.
+    """Turn 'pandas', 'cudf', 'dask', 'dask_cudf' or 'auto' into the engine to use.
 
     'auto' is cuDF where it works, else pandas (the reason is logged once); one that was named and cannot be used
     raises EngineUnavailable with the reason.

@@ -36,11 +36,14 @@ def is_table(value: Any) -> bool:
     library = library_of(value)
     if library in ("pandas", "cudf"):
         return hasattr(value, "columns") and hasattr(value, "dtypes")
+    if library == "dask":
+        ndim = getattr(value, "ndim", 0)  # of a Delayed it is another one, which has no truth
+        return isinstance(ndim, int) and ndim == 2 and hasattr(value, "columns")
     if library == "pyarrow":
         return hasattr(value, "schema")  # Table, RecordBatch, RecordBatchReader; not an array
     if library == "polars":
         return type(value).__name__ in ("DataFrame", "LazyFrame")
-    return hasattr(value, "__arrow_c_stream__") or library == "dask"
+    return hasattr(value, "__arrow_c_stream__")
 
 
 def column_names(frame: Any) -> list[str]:
@@ -63,9 +66,9 @@ def is_one_shot(frame: Any) -> bool:
 
 
 def num_rows(frame: Any) -> int:
-    """Return the number of rows of any table (a lazy one is computed)."""
+    """Return the number of rows of any table (of a lazy one they are counted)."""
     rows = getattr(frame, "num_rows", None)
-    if (rows is None and library_of(frame) in ("pandas", "cudf")) or hasattr(frame, "height"):
+    if (rows is None and library_of(frame) in ("pandas", "cudf", "dask")) or hasattr(frame, "height"):
         return len(frame)
     return int(rows if rows is not None else to_arrow(frame).num_rows)
 
@@ -382,7 +385,7 @@ def to_pandas(table: pa.Table) -> pd.DataFrame:
 
     frame: pd.DataFrame = table.to_pandas(split_blocks=copies_on_write())
     for name, column in zip(table.column_names, table.columns, strict=True):
-        if column.null_count and pa.types.is_integer(column.type) and _beyond_float(column):
+        if column.null_count and pa.types.is_integer(column.type) and beyond_float(column):
             nullable = {pa.int64(): pd.Int64Dtype(), pa.uint64(): pd.UInt64Dtype()}
             frame[name] = column.to_pandas(types_mapper=nullable.get)
     return frame
@@ -398,7 +401,8 @@ def with_own_cells(frame: pd.DataFrame, table: pa.Table) -> pd.DataFrame:
     return frame
 
 
-def _beyond_float(column: pa.ChunkedArray) -> bool:
+def beyond_float(column: pa.ChunkedArray) -> bool:
+    """Say whether a column of integers has one that a float64 cannot hold."""
     import pyarrow.compute as pc
 
     ends = pc.min_max(column).as_py()

@@ -9,7 +9,11 @@ if TYPE_CHECKING:
 
 
 class ComputeMethods:
-    """The verbs, with PyGraphistry's parameters and answers. Tables that are not pandas' go to PyGraphistry's own."""
+    """The verbs, with PyGraphistry's parameters and answers. Tables that are not pandas' go to PyGraphistry's own.
+
+    On Dask frames there are degrees, :meth:`materialize_nodes` and :meth:`prune_self_edges`; what needs the whole graph
+    at once is a NotImplementedHere.
+    """
 
     def _graph(self) -> Plottable:
         raise NotImplementedError
@@ -18,6 +22,11 @@ class ComputeMethods:
         from .compute.prepared import is_ours
 
         return is_ours(self._graph())
+
+    def _lazy(self) -> bool:
+        from .compute.lazy import is_lazy
+
+        return is_lazy(self._graph())
 
     def _theirs(self, name: str) -> Any:
         from .compute import bridge
@@ -30,8 +39,10 @@ class ComputeMethods:
         The id column is the bound node's, else ``id``, which is then bound; its dtype is that of the edges' columns.
         ``reuse=False`` makes it anew. Raises BadRequest (a ValueError) without edges or their bindings.
         """
-        from .compute import prepared
+        from .compute import lazy, prepared
 
+        if self._lazy():
+            return lazy.materialize_nodes(self._graph(), reuse)  # type: ignore[no-any-return]
         if not self._ours() or _name(engine) not in ("auto", "pandas"):
             return self._theirs("materialize_nodes")(reuse, engine)  # type: ignore[no-any-return]
         return prepared.materialize_nodes(self._graph(), reuse)  # type: ignore[no-any-return]
@@ -43,24 +54,31 @@ class ComputeMethods:
 
         Nodes without an edge have 0; an edge from a node to itself counts on both sides.
         """
-        from .compute import degrees
+        from .compute import degrees, lazy
 
+        if self._lazy():
+            ends = {degree_in: "destination", degree_out: "source"}
+            return lazy.with_degrees(self._graph(), ends, col)  # type: ignore[no-any-return]
         if not self._ours():
             return self._theirs("get_degrees")(col, degree_in, degree_out)  # type: ignore[no-any-return]
         return degrees.get_degrees(self._graph(), col, degree_in, degree_out)  # type: ignore[no-any-return]
 
     def get_indegrees(self, col: str = "degree_in") -> Plottable:
         """Return the graph with the number of edges into each node (int32) as a column."""
-        from .compute import degrees
+        from .compute import degrees, lazy
 
+        if self._lazy():
+            return lazy.with_degrees(self._graph(), {col: "destination"})  # type: ignore[no-any-return]
         if not self._ours():
             return self._theirs("get_indegrees")(col)  # type: ignore[no-any-return]
         return degrees.one_way(self._graph(), "destination", col)  # type: ignore[no-any-return]
 
     def get_outdegrees(self, col: str = "degree_out") -> Plottable:
         """Return the graph with the number of edges out of each node (int32) as a column."""
-        from .compute import degrees
+        from .compute import degrees, lazy
 
+        if self._lazy():
+            return lazy.with_degrees(self._graph(), {col: "source"})  # type: ignore[no-any-return]
         if not self._ours():
             return self._theirs("get_outdegrees")(col)  # type: ignore[no-any-return]
         return degrees.one_way(self._graph(), "source", col)  # type: ignore[no-any-return]
@@ -121,8 +139,10 @@ class ComputeMethods:
 
     def prune_self_edges(self) -> Plottable:
         """Return the graph without the edges from a node to itself."""
-        from .compute import parts
+        from .compute import lazy, parts
 
+        if self._lazy():
+            return lazy.prune_self_edges(self._graph())  # type: ignore[no-any-return]
         return parts.prune_self_edges(self._graph()) if self._ours() else self._theirs("prune_self_edges")()  # type: ignore[no-any-return]
 
     def search_nodes(

@@ -172,8 +172,8 @@ class GraphistryClient(AuthenticationMethods, GraphVerbs):
         engine = getattr(options.get("engine", "auto"), "value", options.get("engine", "auto"))
         if engine == "auto":
             engine = "cudf" if "cudf" in {frames.library_of(g._edges), frames.library_of(g._nodes)} else "pandas"
-        elif engine not in ("pandas", "cudf"):
-            raise BadRequest(f"engine={engine!r} is unknown; use 'pandas', 'cudf' or 'auto'.")
+        elif engine not in wire.ENGINES:
+            raise BadRequest(f"engine={engine!r} is unknown; use one of {', '.join(map(repr, wire.ENGINES))}.")
         token = options.get("api_token")
         if token is None:
             self.refresh()

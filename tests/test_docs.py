@@ -69,7 +69,8 @@ print(found._nodes[["name", "start", "end"]].to_numpy().tolist())
             swap={'scheduler="tcp://127.0.0.1:8786"': "scheduler=cluster.scheduler_address"},
             after="cluster.close()",
             prints=["{'total': 35}"],
-        )
+        ),
+        Example(prints=["{'rows': 3, 'sent': {'ann': 35, 'bob': 2000}}"]),
     ],
     "devserver.md": [
         # whichever library is called graphistry

@@ -16,6 +16,7 @@ from ..encodings import BINDINGS
 from ..errors import MissingDependency, NotImplementedHere
 from . import exceptions
 from .ASTSerializable import ASTSerializable
+from .lazy import is_lazy
 
 if TYPE_CHECKING:
     from ..plottable import Plottable
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 _CARRIED = (*(f"_{name}" for name in BINDINGS), "_dataset_id", "_url", "_nodes_file_id", "_edges_file_id", "_name",
             "_description", "_height", "_render", "_url_params", "_complex_encodings")  # fmt: skip
 _REMOTE = ("gfql_remote", "chain_remote")  # they would go to a server that a local session never named
+_WHOLE = ("hop", "gfql", "chain", "filter_nodes_by_dict", "filter_edges_by_dict", "keep_nodes", "drop_nodes",
+          "search_nodes", "search_edges", "get_topological_levels", "gfql_index_all")  # fmt: skip
 _PLUGINS = ("kusto", "spanner", "_bolt_driver")
 _SETTINGS = ("hostname", "protocol", "client_protocol_hostname", "certificate_validation", "org_name", "api_token")
 
@@ -39,6 +42,7 @@ def verb(g: Plottable, name: str) -> Any:
     """
     if name.startswith("_"):
         raise AttributeError(f"'Plottable' object has no attribute {name!r}")
+    _refuse_lazy(g, name)
     if not available() and hasattr(type(g), name):
         raise MissingDependency(
             f'{name}() in this form is PyGraphistry\'s own; install it: pip install "graphistry-core[pygraphistry]".'
@@ -74,6 +78,14 @@ def verb(g: Plottable, name: str) -> Any:
         return from_peer(answer, g)
 
     return call
+
+
+def _refuse_lazy(g: Plottable, name: str) -> None:
+    if name in _WHOLE and is_lazy(g):  # PyGraphistry would bring it all into memory, and say nothing
+        raise NotImplementedHere(
+            f"{name}() needs the whole graph in memory, and a table of this one is a Dask frame: filter or aggregate "
+            "first, then write g.edges(ddf.compute()) (and g.nodes()), or ask for engine='pandas'."
+        )
 
 
 def _to_peers(values: Any) -> tuple[Any, ...]:

@@ -49,6 +49,9 @@ FIELDS: Mapping[tuple[str, str], Note] = {
     ("share", "notify"): _without_effect("observed"),
     ("share", "message"): _without_effect("observed"),
     ("python", "execute"): Note("implemented", "seed", "the four blanks before every line are observed"),
+    ("python", "engine"): Note(
+        note="'dask' and 'dask_cudf' are this project's own; PyGraphistry's client does not send them"
+    ),
     ("python", "run_label"): Note("partial", "observed", "accepted; shown nowhere but in the journal's field names"),
 }
 

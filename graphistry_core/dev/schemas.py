@@ -15,7 +15,7 @@ from ..errors import GraphistryError, MalformedAnswer, ServerUnreachable
 from ..table_options import COMPRESSIONS
 from ..wire.datasets import SHARE_ACTIONS, SHARE_MODES, SHARED, TABLES
 from ..wire.functions import DEFINITIONS
-from ..wire.tasks import ENGINES, GFQL_OUTPUTS, STRICTNESS
+from ..wire.tasks import ENGINES, GFQL_ENGINES, GFQL_OUTPUTS, STRICTNESS
 
 Schema = dict[str, Any]
 TEXT: Schema = {"type": "string"}
@@ -71,6 +71,7 @@ _FIELDS: Mapping[tuple[str, str], Schema] = {
     ("*", "file_type"): _choice(wire.TABLE_TYPES),
     ("*", "format"): _choice(wire.FORMATS),
     ("*", "engine"): _choice(ENGINES),
+    ("gfql", "engine"): _choice(GFQL_ENGINES),
     ("*", "table"): _choice(TABLES),
     ("login", "username"): {**TEXT, "pattern": r"\S"},
     ("file_create", "file_compression"): _choice(("", *COMPRESSIONS)),

@@ -65,7 +65,7 @@ def settle_engine(executor: Executor | Any, engine: str, fallback: str | None) -
     An executor whose tasks run on other machines (it has ``elsewhere = True``) gets both as they were asked for: what
     can be used is found out there.
     """
-    if getattr(executor, "elsewhere", False):
+    if getattr(executor, "elsewhere", False) and engine not in engines.LAZY:  # whose tasks run here
         return str(getattr(engine, "value", engine)), fallback or ""
     fallback = fallback if fallback and engines.cudf_problem() is not None else ""
     return ("cudf" if engine == "cudf" and fallback else engines.resolve(engine)), fallback

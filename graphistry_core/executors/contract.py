@@ -51,7 +51,8 @@ class Task:
 
     ``metadata``: a graph for output 'all' brings its bindings, encodings, name and style along. ``export_options``
     go to ``DataFrame.to_csv`` or ``pyarrow.parquet.write_table``. ``cudf_fallback``: 'pandas' gives the task a stand-in
-    when it imports cudf, in a process of its own.
+    when it imports cudf, in a process of its own. ``scheduler``: the address of the cluster that computes what a task
+    does to Dask frames; without one its own threads do it.
     """
 
     source: str
@@ -64,6 +65,7 @@ class Task:
     export_options: Mapping[str, Any] = field(default_factory=dict)
     function: Callable[[Any], Any] | None = None
     cudf_fallback: str = ""
+    scheduler: str = ""
     run_id: str = field(default_factory=lambda: uuid.uuid4().hex[:16])
 
     def __post_init__(self) -> None:
@@ -90,6 +92,8 @@ class GraphData:
     graph's index is to be kept. ``for_one_task``: this process is a fork that ends after one task, so that what is
     inside its frames' cells need not be protected from it. ``urls``: where the same files lie for other machines, when
     the store is on object storage ('edges', 'nodes' to a URL for :func:`graphistry_core.object_storage.fetch`).
+    ``partitions``: where each table's partitions for Dask are, or are to be kept, as folders or URLs that fsspec opens;
+    ``lazy``: tables that are Dask frames of this process.
     """
 
     edges: pa.Table | None = None
@@ -102,10 +106,15 @@ class GraphData:
     index_folder: Path | None = None
     for_one_task: bool = False
     urls: Mapping[str, str] = field(default_factory=dict, repr=False)
+    partitions: Mapping[str, str] = field(default_factory=dict, repr=False)
+    lazy: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @classmethod
-    def of(cls, g: Any) -> GraphData:
-        """Take the tables and bindings of a Plottable, ours or PyGraphistry's (both are recognised by attributes)."""
+    def of(cls, g: Any, *, lazy: bool = False) -> GraphData:
+        """Take the tables and bindings of a Plottable, ours or PyGraphistry's (both are recognised by attributes).
+
+        Dask frames are computed unless they may stay ``lazy``.
+        """
         if not hasattr(g, "_edges") or not hasattr(g, "_nodes"):
             raise BadRequest(
                 f"A task runs on a Plottable, not on a {type(g).__name__}: make one with "
@@ -113,13 +122,17 @@ class GraphData:
             )
         bound = ((name, getattr(g, f"_{name}", None)) for name in BINDINGS)
         bindings = {name: str(column) for name, column in bound if column is not None}
-        # At rest, as a server stores them: a type that has no such form looks here as it will look there.
+        given = {which: getattr(g, f"_{which}") for which in ("edges", "nodes")}
+        live = {which: table for which, table in given.items() if lazy and frames.library_of(table) == "dask"}
         tables = {
-            which: None if (table := getattr(g, f"_{which}")) is None else frames.at_rest(frames.to_arrow(table))
-            for which in ("edges", "nodes")
+            which: None if table is None or which in live else frames.to_arrow(table) for which, table in given.items()
         }
+        if not lazy:  # else that is done to each partition, and none needs the whole table in memory
+            # At rest, as a server stores them: a type that has no such form looks here as it will look there.
+            tables = {which: None if table is None else frames.at_rest(table) for which, table in tables.items()}
         ids = {name: getattr(g, f"_{name}", None) for name in ("dataset_id", "name", "description")}
-        return cls(tables["edges"], tables["nodes"], bindings, ids["dataset_id"], ids["name"], ids["description"])
+        names = (ids["dataset_id"], ids["name"], ids["description"])
+        return cls(tables["edges"], tables["nodes"], bindings, *names, lazy=live)
 
     @cached_property
     def _pandas(self) -> dict[str, Any]:
@@ -131,6 +144,8 @@ class GraphData:
 
         It shares memory with this object, which must outlive it, unless it is ``lasting``.
         """
+        if engine in engines.LAZY:
+            return self._lazy_frame(which, engine)
         table = getattr(self, which)
         if table is None:
             return None
@@ -139,6 +154,15 @@ class GraphData:
         base = self._pandas[which]
         own = base.copy(deep=lasting or not frames.copies_on_write())
         return own if self.for_one_task else frames.with_own_cells(own, table)
+
+    def _lazy_frame(self, which: str, engine: str) -> Any:
+        if which in self.lazy:
+            return self.lazy[which] if engine == "dask" else self.lazy[which].to_backend("cudf")
+        if which not in self.partitions:
+            return None
+        from . import partitions
+
+        return partitions.read(self.partitions[which], engine)
 
     def plottable(self, engine: str, kind: str = "core", *, lasting: bool = False) -> Any:
         """Build the ``g`` of a task: ours (``'core'``), or PyGraphistry's own (``'pygraphistry'``)."""

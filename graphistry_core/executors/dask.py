@@ -18,11 +18,12 @@ import time
 import uuid
 import weakref
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TextIO
 
-from .. import cluster
+from .. import cluster, engines
 from ..errors import (
+    BadRequest,
     GraphistryError,
     MissingDependency,
     ServerUnreachable,
@@ -36,6 +37,7 @@ from .contract import GraphData, Limits, Task, TaskResult
 from .dispatch import QUEUE, STOPPING, Slots, about_limits
 from .inprocess import InProcessExecutor
 from .shipping import ship
+from .spawned import SpawnedExecutor
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -102,6 +104,7 @@ class DaskExecutor:
         self._workers: dict[str, _Worker] = {}
         self._looked = self._answered = -1e9
         self._closed = False
+        self._drivers: SpawnedExecutor | None = None
         self.slots = Slots(concurrency or 1, queue)
         self.client()
         self.look(0)
@@ -136,12 +139,26 @@ class DaskExecutor:
         if task.function is not None:
             return InProcessExecutor().run(task, graph, limits, echo)
         client = self.client()
+        if task.engine in engines.LAZY:  # the cluster computes what the task asks for; the task itself runs here
+            return self._frames().run(replace(task, scheduler=self.address), graph, limits, echo, cancelled)
         self.look(_LOOK_S)
         self.slots.take(cancelled)
         try:
             return _Run(self, client, task, graph, limits, echo, cancelled).result()
         finally:
             self.slots.give_back()
+
+    def _frames(self) -> SpawnedExecutor:
+        """Return what runs tasks on Dask frames, each in a process beside this one."""
+        if self.address.startswith("inproc:"):
+            raise BadRequest(
+                "A task on Dask frames has a process of its own, which cannot reach a scheduler inside this one: use "
+                "LocalCluster(processes=True), or `dask scheduler`."
+            )
+        with self._lock:
+            if self._drivers is None:
+                self._drivers = SpawnedExecutor(concurrency=self._fixed, queue=self.slots.queue)
+            return self._drivers
 
     # --- the cluster ---
 
@@ -222,8 +239,10 @@ class DaskExecutor:
         """End running tasks, and the connection, unless it was given."""
         with self._lock:
             self._closed = True
-            client = self._client
+            client, drivers = self._client, self._drivers
         self.slots.close()
+        if drivers is not None:
+            drivers.close()
         deadline = time.monotonic() + _END_S
         while self.slots.running and time.monotonic() < deadline:
             time.sleep(0.01)

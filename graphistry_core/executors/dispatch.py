@@ -23,6 +23,7 @@ from collections.abc import Callable
 from dataclasses import asdict, replace
 from typing import Any, TextIO
 
+from .. import engines
 from ..errors import (
     BadRequest,
     QueueFull,
@@ -178,6 +179,10 @@ class ProcessExecutor(ABC):
         self.slots.take(cancelled)
         runner: Runner | None = None
         try:
+            if task.engine in engines.LAZY:  # in this process: cutting a large dataset takes none of a task's time
+                from . import dask_frames
+
+                graph = dask_frames.ready(graph, cancelled)
             for left in reversed(range(_TRIES)):
                 runner = self._take(task, graph)
                 self._enter(task.run_id, runner)

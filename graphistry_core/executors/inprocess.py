@@ -7,11 +7,14 @@ import threading
 import time
 import traceback as tb
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import Any, TextIO
 
+from .. import engines
 from ..errors import BadRequest, GraphistryError, ResultNotSerializable, TaskError, TaskFailed
+from . import dask_hints
 from .contract import APPROXIMATION, GraphData, Limits, Task, TaskResult
 from .logs import TaskOutput, captured, describe
 from .result import encode
@@ -69,6 +72,11 @@ def execute(task: Task, graph: GraphData, limits: Limits, output: TaskOutput) ->
 
         with stand_in.provided(lambda: output.note(APPROXIMATION)):
             return _execute(text, task, graph, limits, output)
+    if task.engine in engines.LAZY:
+        from . import dask_frames
+
+        with dask_frames.computing(task):
+            return _execute(text, task, dask_frames.ready(graph, live=True), limits, output)
     return _execute(text, task, graph, limits, output)
 
 
@@ -76,12 +84,17 @@ def _execute(text: str, task: Task, graph: GraphData, limits: Limits, output: Ta
     filename = f"<task {task.run_id}>"
     code = compiled(text, filename)
     g = _build(task, graph)
+    failures = partial(_failures, filename, task.engine)
     with loaded(text, task.run_id) as module:
-        with _failures(filename):
+        with failures():
             exec(code, module.__dict__)  # noqa: S102
         function = function_of(module)
-        with _failures(filename):
+        with failures():
             value = function(g)
+        if task.engine in engines.LAZY:
+            from . import dask_frames
+
+            value = dask_frames.computed(value, task, limits, failures)
         # Still inside the task's module: encoding may call methods of classes it defined.
         with _encoding():
             return encode(value, task, limits, output)
@@ -100,9 +113,13 @@ def _build(task: Task, graph: GraphData) -> Any:
 def _call_live(task: Task, graph: GraphData, start: float) -> TaskResult:
     assert task.function is not None
     code = getattr(task.function, "__code__", None)
+    if task.engine in engines.LAZY:
+        from . import dask_frames
+
+        graph = dask_frames.ready(graph, live=True, lasting=True)
     try:
         g = _build(task, graph)
-        with _failures(code.co_filename if code is not None else ""):
+        with _failures(code.co_filename if code is not None else "", task.engine):
             value = task.function(g)
     except TaskError as e:
         return TaskResult(task.run_id, error=e.with_details(run_id=task.run_id))
@@ -110,7 +127,7 @@ def _call_live(task: Task, graph: GraphData, start: float) -> TaskResult:
 
 
 @contextlib.contextmanager
-def _failures(filename: str) -> Iterator[None]:
+def _failures(filename: str, engine: str) -> Iterator[None]:
     """Turn whatever the user's code raises into TaskFailed; Ctrl-C in the main thread stays Ctrl-C."""
     try:
         yield
@@ -119,7 +136,7 @@ def _failures(filename: str) -> Iterator[None]:
             raise
         raise TaskFailed("KeyboardInterrupt: the task interrupted itself.") from None
     except BaseException as e:  # sys.exit() and friends must not end the server
-        raise failure(e, filename) from e
+        raise failure(e, filename, engine) from e
 
 
 @contextlib.contextmanager
@@ -135,8 +152,11 @@ def _encoding() -> Iterator[None]:
         raise ResultNotSerializable(f"The result cannot be encoded: {describe(e)}") from e
 
 
-def failure(e: BaseException, filename: str) -> TaskFailed:
-    """Describe an exception: the innermost line of the user's own source first, library frames folded."""
+def failure(e: BaseException, filename: str, engine: str = "") -> TaskFailed:
+    """Describe an exception: the innermost line of the user's own source first, library frames folded.
+
+    What the engine is known to do otherwise than pandas comes with what to write instead.
+    """
     said, name = describe(e), type.__getattribute__(type(e), "__name__")
     try:
         summary = tb.extract_tb(e.__traceback__)
@@ -145,9 +165,10 @@ def failure(e: BaseException, filename: str) -> TaskFailed:
     own = [frame for frame in summary if frame.filename == filename]
     at = own[-1] if own else None
     where = f" (line {at.lineno}: {(at.line or '').strip()[:_LONGEST_LINE]})" if at is not None else ""
+    advice = dask_hints.hint(said) if engine in engines.LAZY else ""
     column = None if at is None or at.colno is None else at.colno + 1
     return TaskFailed(
-        said + where,
+        said + where + (f". {advice[0].upper()}{advice[1:]}." if advice else ""),
         line=None if at is None else at.lineno,
         column=column,
         type=name,

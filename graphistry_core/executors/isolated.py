@@ -16,6 +16,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TextIO
 
+from .. import engines
 from ..errors import BadRequest, TaskCancelled
 from . import processes
 from . import sandbox as fence
@@ -33,7 +34,7 @@ _ROOT = "import sys; sys.path.insert(0, sys.argv[2]); from graphistry_core.execu
 
 
 class IsolatedExecutor(ProcessExecutor):
-    """A process of its own for each task, forked from one that holds the dataset; tasks on cuDF are spawned instead.
+    """A process of its own for each task, forked from one that holds the dataset; those on cuDF or Dask are spawned.
 
     ``preload`` names modules to import before any task, besides pandas and, where it is installed, PyGraphistry.
     ``sandbox``: 'on' fences tasks in as far as the kernel can (see ``sandbox.layers``), 'strict' is a ConfigError where
@@ -65,10 +66,13 @@ class IsolatedExecutor(ProcessExecutor):
         echo: TextIO | None = None,
         cancelled: Callable[[], bool] | None = None,
     ) -> TaskResult:
-        """See :class:`ProcessExecutor`; never forks a process that CUDA runs in."""
-        if task.engine == "cudf" and not task.cudf_fallback:
+        """See :class:`ProcessExecutor`; never forks a process that CUDA, or Dask's threads, run in."""
+        if task.engine in ("cudf", *engines.LAZY) and not task.cudf_fallback:
             if self.sandbox != "off":
-                raise BadRequest("Tasks on cuDF cannot be fenced in: leave the sandbox off, or use engine='pandas'.")
+                library = "cuDF" if task.engine == "cudf" else "Dask frames"
+                raise BadRequest(
+                    f"Tasks on {library} cannot be fenced in: leave the sandbox off, or use engine='pandas'."
+                )
             with self._zygotes_lock:
                 if self._spawned is None:
                     self._spawned = SpawnedExecutor(**self._options)

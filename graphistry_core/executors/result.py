@@ -251,10 +251,15 @@ def _kind(value: Any) -> str:
     return "None" if value is None else f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
 
 
-def _fix(value: Any) -> str:  # noqa: C901 - one line per kind of value
+def _fix(value: Any) -> str:  # noqa: C901, PLR0912 - one line per kind of value
     if _is_graph(value):
         return "return counts or records of it, or ask for output_type='all', 'nodes' or 'edges'"
     name = type(value).__name__
+    if frames.library_of(value) == "dask" and hasattr(value, "compute"):
+        if frames.is_table(value):
+            return "use .compute().to_dict(orient='records'), or ask for output_type='table'"
+        series = type(value).__name__ in ("Series", "Index")
+        return f"it is not computed yet: use .compute(){'.to_list()' if series else ' and int(), float() or str()'}"
     if name == "DataFrame" or frames.is_table(value):
         return "use .to_dict(orient='records'), or ask for output_type='table'"
     if hasattr(value, "tolist") and getattr(value, "ndim", None):

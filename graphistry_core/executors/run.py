@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,10 @@ def run_task(
     own, or 'dask', where it runs so on a worker of the Dask cluster whose ``scheduler`` is named (its address, or a
     ``distributed.Client``; ServerUnreachable where nobody answers). ``timeout_s`` (seconds) and ``memory_mb`` (MiB)
     choose one of these, and are a BadRequest where neither can enforce them. Ctrl-C ends the task.
+
+    ``engine``: 'pandas', 'cudf', or 'auto', the better of the two here; 'dask' and 'dask_cudf' give the task Dask
+    frames over partitions of the tables, which a cluster's workers compute (``executor='dask'``), or without one this
+    computer's threads. Dask frames that the graph has are never brought into memory for it.
 
     ``compare``: run it on this engine too, and raise EnginesDiffer when the values differ; what differs, and both times
     (seconds, of the whole run), go to stderr. Rows and items are compared as multisets and floats to a relative 1e-9;
@@ -105,11 +110,13 @@ def run_encoded(
     if executor == "auto" and (limits.needs_isolation or stands_in) and not direct:
         executor = isolating()
     place = {"scheduler": scheduler} if executor == "dask" else {}
-    runs, graph = shared_executor(executor, **place), GraphData.of(g)
+    runs = shared_executor(executor, **place)
+    graph_of = cache(partial(GraphData.of, g))
 
     def run_on(name: str) -> TaskResult:
         engine, fallback = settle_engine(runs, name, cudf_fallback)
         spec = Task(source, engine, function=live, cudf_fallback=fallback, **options)
+        graph = graph_of(lazy=engine in engines.LAZY)
         return runs.run(spec, graph, limits, echo=sys.stderr).unwrap()
 
     if compare is None:

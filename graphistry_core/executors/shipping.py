@@ -45,6 +45,7 @@ def _ship(graph: GraphData) -> Shipment:
         "name": graph.name,
         "description": graph.description,
         "index": None if graph.index_folder is None else str(graph.index_folder),
+        "partitions": dict(graph.partitions),
     }
     shipment = Shipment(uuid.uuid4().hex, header, fds)
     _shipments[graph] = shipment

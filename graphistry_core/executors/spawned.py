@@ -13,6 +13,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
+from .. import engines
 from ..errors import BadRequest, TaskCancelled
 from .channel import BrokenChannel, Message, receive, send
 from .contract import GraphData, Limits, Task
@@ -181,4 +182,6 @@ def _serve(jobs: socket.socket, output: int, scratch: str) -> None:
         succeeded = worker.do_job(jobs, job, graphs[about["key"]], scratch)
         # After an error in a kernel nothing works any more in this process: CUDA says so at every call.
         spoilt = [] if succeeded or "cudf" not in sys.modules else ["an error with CUDA running"]
+        if job.header["task"]["engine"] in engines.LAZY:
+            spoilt.append("Dask's settings, which are in dicts that nobody looks into")
         send(jobs, Message({"traces": traces.found() + spoilt}))

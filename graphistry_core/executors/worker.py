@@ -38,7 +38,14 @@ def graph_of(header: Mapping[str, Any], fds: Mapping[str, int]) -> GraphData:
         os.close(fd)
     names = (header["dataset_id"], header["name"], header["description"])
     index = None if header["index"] is None else Path(header["index"])
-    return GraphData(tables.get("edges"), tables.get("nodes"), header["bindings"], *names, index_folder=index)
+    return GraphData(
+        tables.get("edges"),
+        tables.get("nodes"),
+        header["bindings"],
+        *names,
+        index_folder=index,
+        partitions=header["partitions"],
+    )
 
 
 def _path_of(fd: int) -> str:

@@ -274,6 +274,7 @@ class Hub(FunctionOperations):
             {w: self.store.path_of(row[w]) for w in ("edges", "nodes") if row[w] is not None},
             self.store.index_folder(row["edges"], row["nodes"], bindings),
             urls={w: url for w in ("edges", "nodes") if row[w] and (url := self.store.url_of(row[w])) is not None},
+            partitions={w: self.store.partitions_place(row[w]) for w in ("edges", "nodes") if row[w] is not None},
         )
         with self._graphs_lock:
             graph = self._graphs.setdefault(key, graph)

@@ -5,6 +5,7 @@
     tables/ID-DIGEST.arrow        a table, put before any record names it; never gets other content
     records/datasets/ID.json      a dataset: to put it is to publish it, to delete it is to unpublish it
     records/files/ID.json         a file, and records/functions/ID.json a function
+    partitions/ID-DIGEST/…        the same table in pieces, for tasks on Dask frames; goes with it
     unused/ID-DIGEST              since when a table is named by no record
     store.json                    that this is such a place
 
@@ -348,6 +349,10 @@ class SharedStore(Store):
         """Return where a table lies for other machines."""
         return self._place.url_of(f"tables/{table_id}.arrow")
 
+    def partitions_place(self, table_id: str) -> str:
+        """Return where the partitions of a table are to be kept for Dask: workers read them there."""
+        return self._place.url_of(f"partitions/{table_id}")
+
     def _new_id(self, file: Path) -> str:
         return f"{super()._new_id(file)}-{digest_of(file)}"
 
@@ -443,7 +448,8 @@ class SharedStore(Store):
                 continue
             since = max(marks.get(table_id, now), tables[table_id])
             if now - since >= self._unused_s:
-                self._place.delete(f"tables/{table_id}.arrow", f"unused/{table_id}")
+                parts = [each.name for each in self._place.list(f"partitions/{table_id}")]
+                self._place.delete(*parts, f"tables/{table_id}.arrow", f"unused/{table_id}")
                 swept += 1
             elif table_id not in marks:
                 self._place.put(b"", f"unused/{table_id}")

@@ -326,6 +326,10 @@ class Store:
         bound = xxhash.xxh3_64_hexdigest(repr(sorted(bindings.items())).encode("utf-8", "surrogatepass"))
         return self.root / "indexes" / f"{edges}.{nodes or 'none'}.{bound}"
 
+    def partitions_place(self, table_id: str) -> str:
+        """Return where the partitions of a stored table are to be kept, for Dask; they go with it."""
+        return str(self.root / "indexes" / f"{table_id}.none.partitions")
+
     def path_of(self, table_id: str) -> Path:
         """Return where a stored table lies."""
         return self._path(table_id)

@@ -37,11 +37,12 @@ from .datasets import (
 from .files import FileAnswer, FileCreate, FileDelete, FileGet, FileList, FilePatch, FileUpload
 from .functions import FunctionCreate, FunctionDelete, FunctionGet, FunctionList, FunctionPatch, FunctionRun
 from .routes import HEALTH_PATHS, OPERATIONS, VIEWER_PATH, is_graphistry_path, match, routes, with_auth
-from .tasks import Gfql, Python, PythonAnswer
+from .tasks import ENGINES, Gfql, Python, PythonAnswer
 from .viewer import RecordAnswer, SessionGet, SessionList, SingleUseUrl
 
 __all__ = [
     "CONTENT_TYPES",
+    "ENGINES",
     "FORMATS",
     "HEALTH_PATHS",
     "OPERATIONS",

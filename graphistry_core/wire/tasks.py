@@ -11,7 +11,8 @@ from ..messages import JSON_TYPE, Fields, HttpRequest, HttpResponse
 from .base import FORMATS, OUTPUT_TYPES, Answer, Request, without_none
 
 APPROXIMATION = "X-Graphistry-Core-Approximation"
-ENGINES = ("pandas", "cudf", "auto")
+GFQL_ENGINES = ("pandas", "cudf", "auto")
+ENGINES = (*GFQL_ENGINES, "dask", "dask_cudf")  # the last two are our choice: Graphistry's endpoint does not name them
 GFQL_OUTPUTS = ("all", "nodes", "edges", "shape")
 STRICTNESS = ("warn", "strict", "quiet")
 
@@ -155,7 +156,7 @@ class Gfql(Request[PythonAnswer]):
             query,
             output_type,
             fields.choice("format", FORMATS, "json"),
-            fields.choice("engine", ENGINES, "auto"),
+            fields.choice("engine", GFQL_ENGINES, "auto"),
             fields.optional_text("gfql_output"),
             fields.choice("strictness", STRICTNESS, "warn"),
             _columns(fields, "node_col_subset"),
