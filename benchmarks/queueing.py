@@ -56,29 +56,6 @@ def serve(pipe: Any) -> None:
         server.join()
 
 
-# --- what the machine does meanwhile ---
-
-
-def others(seconds: float = 1.0) -> float:
-    """How many others always want a core: what as many busy processes as there are cores get tells.
-
-    n busy ones on n cores get n of them alone; beside x others, n / (n + x) of them all.
-    """
-    cores = os.cpu_count() or 1
-    spin = "import time; end = time.time() + float('{}'); exec('while time.time() < end: pass'); print(time.process_time())"
-    command = [sys.executable, "-S", "-c", spin.format(seconds)]
-    started = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(cores)]
-    had = sum(float(process.communicate()[0]) for process in started) / seconds
-    return max(cores * cores / max(had, 0.01) - cores, 0.0)
-
-
-def beside(call: Callable[[], Any]) -> tuple[Any, float]:
-    """What a call returns, and how many others there were, on average of before and after."""
-    before = others()
-    found = call()
-    return found, (before + others()) / 2
-
-
 # --- load ---
 
 
@@ -304,13 +281,37 @@ def cluster_costs(tasks: int = 3000) -> dict[str, float]:
         return {"scheduler": scheduler / tasks, "dask worker": sum(workers) / tasks, "dask client": mine / tasks}
     finally:
         for process in started:
-            process.terminate()
-        for process in started:
+            process.kill()  # a worker whose scheduler has gone first takes a minute to end itself
             process.wait()
         shutil.rmtree(folder, ignore_errors=True)
 
 
 # --- the same load, real and simulated ---
+
+
+def others(rate: float, costs: Costs) -> float:
+    """How many others share the machine, if one client that waits for each answer gets so many a second.
+
+    Busy loops would tell less: the system lets those who sleep in between go first.
+    """
+    low, high = 0.0, 200.0
+    site = functools.partial(Site, cores=os.cpu_count() or 1, concurrency=os.cpu_count() or 1)
+    while high - low > 0.05:
+        middle = (low + high) / 2
+        low, high = (middle, high) if House(site(others=middle), costs, 1).closed(1, 20).rate > rate else (low, middle)
+    return low
+
+
+def beside(call: Callable[[], Any], ask: Callable[[], Any], costs: Costs) -> tuple[Any, float]:
+    """What a call returns, and how many others there were, by what a single client got before and after."""
+
+    def alone() -> float:
+        count, took = closed_load(ask, 1, 3)
+        return count / took
+
+    before = alone()
+    found = call()
+    return found, others((before + alone()) / 2, costs)
 
 
 def compare(known: dict[str, Any], seconds: float) -> None:
@@ -322,7 +323,7 @@ def compare(known: dict[str, Any], seconds: float) -> None:
         )
         best = 0.0
         for clients in CLIENTS:
-            (count, took), there = beside(lambda clients=clients: closed_load(ask, clients, seconds))
+            (count, took), there = beside(lambda clients=clients: closed_load(ask, clients, seconds), ask, costs)
             found = House(site(others=there), costs, 1).closed(clients, 60)
             best = max(best, count / took)
             print(
@@ -338,7 +339,7 @@ def compare(known: dict[str, Any], seconds: float) -> None:
         loads.append((f"{0.5 * best:.0f}, in bursts of 20", bursts(0.5 * best, seconds, 5)))
         for what, arrivals in loads:
             moments = list(arrivals)
-            real, there = beside(lambda moments=moments: open_load(ask, moments))
+            real, there = beside(lambda moments=moments: open_load(ask, moments), ask, costs)
             like = House(site(others=there), costs, 1).open(moments, moments[-1] + 60)
             cells = [
                 (real.mean, like.mean),
@@ -438,9 +439,10 @@ def main() -> None:
     for name, value in shown.items():
         print(f"| {name} | {value * 1e3:.3f} |")
     if not chosen.no_load:
-        known |= executors(chosen.seconds)
-        if chosen.costs:
-            chosen.costs.write_text(json.dumps(known))
+        if "spawned, below it" not in known:
+            known |= executors(chosen.seconds)
+            if chosen.costs:
+                chosen.costs.write_text(json.dumps(known))
         compare(known, chosen.seconds)
     predict(known, chosen.rate)
     print(f"\nload at the end: {os.getloadavg()[0]:.1f}")
