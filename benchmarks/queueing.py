@@ -3,7 +3,7 @@
 ``python benchmarks/queueing.py [--seconds 15] [--costs FILE]``: measures on this machine, compares the simulation with real
 load, and lets it say what more cores, more servers and a Dask cluster would give. Costs are CPU seconds of the server's
 process, of the processes below it and of the client; ``--costs`` keeps them in a file, and takes them from there the
-next time. Needs Linux and simpy; for the cluster's scheduler the extra ``dask``.
+next time. Needs Linux, simpy and the extra ``dask``.
 """
 
 from __future__ import annotations
@@ -245,43 +245,49 @@ def costs_of(known: dict[str, Any], client: bool) -> Costs:
     )
 
 
-def cluster_costs(tasks: int = 3000) -> dict[str, float]:
-    """CPU seconds that an empty task costs a Dask scheduler, a worker, and whoever asks."""
-    from dask.distributed import Client
-
+def cluster(seconds: float) -> dict[str, Any]:
+    """The same with a Dask cluster of two workers on this machine, for each of its parts; answers a second, too."""
     folder = Path(tempfile.mkdtemp())
-    command = [sys.executable, "-m", "distributed.cli.dask_scheduler"]
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     told = folder / "scheduler.json"
-    started = [
-        subprocess.Popen(
-            [*command, "--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(told)], **quiet
-        )
-    ]
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    dask = [sys.executable, "-m", "dask"]
+    ours = ["--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(told)]
+    theirs = ["--scheduler-file", str(told), "--nthreads", "1", "--no-nanny", "--no-dashboard"]
+    started = [subprocess.Popen([*dask, "scheduler", *ours], **quiet)]
     try:
-        started += [
-            subprocess.Popen(
-                [
-                    *(sys.executable, "-m", "distributed.cli.dask_worker", "--scheduler-file", str(told), "--no-nanny"),
-                    *("--nthreads", "1", "--no-dashboard", "--local-directory", str(folder)),
-                ],
-                **quiet,
-            )
-            for _ in range(2)
-        ]
-        with Client(scheduler_file=str(told), timeout=60) as client:
-            client.wait_for_workers(2, timeout=60)
-            client.gather([client.submit(int, n, pure=False) for n in range(200)])
-            before, mine = [cpu_seconds(process.pid) for process in started], time.process_time()
-            for _ in range(tasks // 100):
-                client.gather([client.submit(int, n, pure=False) for n in range(100)])
-            mine = time.process_time() - mine
-            after = [cpu_seconds(process.pid) for process in started]
-        scheduler, *workers = [now - then for now, then in zip(after, before, strict=True)]
-        return {"scheduler": scheduler / tasks, "dask worker": sum(workers) / tasks, "dask client": mine / tasks}
+        for number in range(2):
+            command = [*dask, "worker", *theirs, "--local-directory", str(folder / str(number))]
+            started.append(subprocess.Popen(command, **quiet))
+        while not told.exists():
+            time.sleep(0.1)
+        time.sleep(1)
+        path = folder / "edges.arrow"
+        frames.write_arrow(frames.at_rest(edges()), path)
+        bindings = {"source": "src", "destination": "dst"}
+        graph = GraphData(frames.map_arrow(path), None, bindings, "d", files={"edges": path})
+        executor = get_executor("dask", scheduler=json.loads(told.read_text())["address"])
+        ask = lambda: executor.run(Task(SOURCE), graph, Limits()).unwrap()  # noqa: E731
+        closed_load(ask, 2, 5)
+        parts: dict[str, Callable[[], float]] = {
+            "in the process": time.process_time,
+            "scheduler": lambda: cpu_seconds(started[0].pid),
+            "worker": lambda: sum(cpu_seconds(one.pid) for one in started[1:]),
+            "below it": lambda: sum(below(one.pid) for one in started[1:]),
+        }
+        before = {name: now() for name, now in parts.items()}
+        time.sleep(5)  # heartbeats cost as much when nothing runs: that is no cost of a task
+        idle = {name: (now() - before[name]) / 5 for name, now in parts.items()}
+        before = {name: now() for name, now in parts.items()}
+        loads = [closed_load(ask, clients, seconds / 3) for clients in CLIENTS]
+        count = sum(n for n, _ in loads)
+        time.sleep(0.3)
+        took = sum(s for _, s in loads) + 0.3
+        found = {f"dask, {name}": (now() - before[name] - took * idle[name]) / count for name, now in parts.items()}
+        executor.close()
+        return {**found, "dask, answers/s": max(n / took for n, took in loads)}
     finally:
-        for process in started:
-            process.kill()  # a worker whose scheduler has gone first takes a minute to end itself
+        for process in reversed(started):
+            process.kill()
             process.wait()
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -401,20 +407,23 @@ def predict(known: dict[str, Any], rate: float, seconds: float = 20) -> None:
     row("4, bursts of 50", Site(cores=16, concurrency=16, servers=4), arrivals=bursts(rate, seconds, 3, 50))
     if warm is not None:
         row("3 of 8 cores, warm processes", Site(cores=8, concurrency=8, servers=3), warm)
-    if "scheduler" not in known:
+    if "isolated, in the process" not in known:
         return
+    until = statistics.fmean(known["until"])
     away = Costs(
-        task=costs.task, front=costs.front, refusal=costs.refusal, after=costs.after + known["dask worker"],
-        scheduler=known["scheduler"], away=known["dask client"],
+        task=costs.task, front=costs.front, refusal=costs.refusal,
+        after=max(known["dask, below it"] - until, 0.0) + known["dask, worker"], scheduler=known["dask, scheduler"],
+        away=known["dask, in the process"] - known["isolated, in the process"],
     )  # fmt: skip
-    print(f"\n| servers + workers of 8 cores, one Dask scheduler {head}")
-    for servers, workers in [(1, 8), (2, 4), (4, 2), (4, 3), (4, 4), (4, 8)]:
-        row(f"{servers} + {workers}", Site(cores=8, concurrency=8, servers=servers, workers=workers), away)
-    many = functools.partial(Site, cores=8, concurrency=8, servers=4, workers=6, datasets=40, fetch_s=0.5)
-    for homes, kept, what in ((2, 16, "two workers for each dataset"), (0, 40, "any worker"), (0, 8, "any worker")):
-        row(
-            f"4 + 6, 40 datasets of 0.5 s to fetch, {kept} kept, {what}", many(homes=homes, kept=kept, ready=True), away
-        )
+    print(f"\n| servers + workers of 8 cores behind one Dask scheduler, tasks a second {head}")
+    fifth, behind = rate / 5, functools.partial(Site, cores=8, concurrency=8)
+    for servers, workers, asked in ((4, 4, rate), (4, 8, rate), (1, 1, fifth), (1, 2, fifth), (2, 2, 1.5 * fifth)):
+        some = poisson(asked, seconds, 3)
+        row(f"{servers} + {workers}, {asked:.0f}/s", behind(servers=servers, workers=workers), away, some)
+    many = functools.partial(behind, workers=3, datasets=12, fetch_s=0.5, ready=True)
+    for homes, kept, what in ((2, 8, "each on two workers"), (0, 12, "any worker"), (0, 4, "any worker")):
+        of = f"12 datasets of 0.5 s to fetch, {kept} kept, {what}"
+        row(f"1 + 3, {fifth:.0f}/s, {of}", many(homes=homes, kept=kept), away, poisson(fifth, seconds, 3))
 
 
 def main() -> None:
@@ -430,12 +439,15 @@ def main() -> None:
         known = json.loads(chosen.costs.read_text())
     else:
         known = calibrate(chosen.seconds)
-        with contextlib.suppress(ImportError):
-            known |= cluster_costs()
+        if chosen.costs:
+            chosen.costs.write_text(json.dumps(known))
+    if "dask, scheduler" not in known:
+        known |= cluster(chosen.seconds)
         if chosen.costs:
             chosen.costs.write_text(json.dumps(known))
     print("\n| CPU of one | ms |\n|---|---|")
     shown = {**known, "until": statistics.fmean(known["until"])}
+    del shown["dask, answers/s"]  # no time
     for name, value in shown.items():
         print(f"| {name} | {value * 1e3:.3f} |")
     if not chosen.no_load:
