@@ -3,7 +3,7 @@
 ``python benchmarks/queueing.py [--seconds 15] [--costs FILE]``: measures on this machine, compares the simulation with real
 load, and lets it say what more cores, more servers and a Dask cluster would give. Costs are CPU seconds of the server's
 process, of the processes below it and of the client; ``--costs`` keeps them in a file, and takes them from there the
-next time. Needs Linux and simpy; for the cluster's scheduler the extra ``dask``.
+next time. Needs Linux, simpy and the extra ``dask``.
 """
 
 from __future__ import annotations
@@ -54,29 +54,6 @@ def serve(pipe: Any) -> None:
     with DevServer(executor="isolated") as server:
         pipe.send((server.port, os.getpid()))
         server.join()
-
-
-# --- what the machine does meanwhile ---
-
-
-def others(seconds: float = 1.0) -> float:
-    """How many others always want a core: what as many busy processes as there are cores get tells.
-
-    n busy ones on n cores get n of them alone; beside x others, n / (n + x) of them all.
-    """
-    cores = os.cpu_count() or 1
-    spin = "import time; end = time.time() + float('{}'); exec('while time.time() < end: pass'); print(time.process_time())"
-    command = [sys.executable, "-S", "-c", spin.format(seconds)]
-    started = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(cores)]
-    had = sum(float(process.communicate()[0]) for process in started) / seconds
-    return max(cores * cores / max(had, 0.01) - cores, 0.0)
-
-
-def beside(call: Callable[[], Any]) -> tuple[Any, float]:
-    """What a call returns, and how many others there were, on average of before and after."""
-    before = others()
-    found = call()
-    return found, (before + others()) / 2
 
 
 # --- load ---
@@ -268,49 +245,79 @@ def costs_of(known: dict[str, Any], client: bool) -> Costs:
     )
 
 
-def cluster_costs(tasks: int = 3000) -> dict[str, float]:
-    """CPU seconds that an empty task costs a Dask scheduler, a worker, and whoever asks."""
-    from dask.distributed import Client
-
+def cluster(seconds: float) -> dict[str, Any]:
+    """The same with a Dask cluster of two workers on this machine, for each of its parts; answers a second, too."""
     folder = Path(tempfile.mkdtemp())
-    command = [sys.executable, "-m", "distributed.cli.dask_scheduler"]
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     told = folder / "scheduler.json"
-    started = [
-        subprocess.Popen(
-            [*command, "--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(told)], **quiet
-        )
-    ]
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    dask = [sys.executable, "-m", "dask"]
+    ours = ["--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(told)]
+    theirs = ["--scheduler-file", str(told), "--nthreads", "1", "--no-nanny", "--no-dashboard"]
+    started = [subprocess.Popen([*dask, "scheduler", *ours], **quiet)]
     try:
-        started += [
-            subprocess.Popen(
-                [
-                    *(sys.executable, "-m", "distributed.cli.dask_worker", "--scheduler-file", str(told), "--no-nanny"),
-                    *("--nthreads", "1", "--no-dashboard", "--local-directory", str(folder)),
-                ],
-                **quiet,
-            )
-            for _ in range(2)
-        ]
-        with Client(scheduler_file=str(told), timeout=60) as client:
-            client.wait_for_workers(2, timeout=60)
-            client.gather([client.submit(int, n, pure=False) for n in range(200)])
-            before, mine = [cpu_seconds(process.pid) for process in started], time.process_time()
-            for _ in range(tasks // 100):
-                client.gather([client.submit(int, n, pure=False) for n in range(100)])
-            mine = time.process_time() - mine
-            after = [cpu_seconds(process.pid) for process in started]
-        scheduler, *workers = [now - then for now, then in zip(after, before, strict=True)]
-        return {"scheduler": scheduler / tasks, "dask worker": sum(workers) / tasks, "dask client": mine / tasks}
+        for number in range(2):
+            command = [*dask, "worker", *theirs, "--local-directory", str(folder / str(number))]
+            started.append(subprocess.Popen(command, **quiet))
+        while not told.exists():
+            time.sleep(0.1)
+        time.sleep(1)
+        path = folder / "edges.arrow"
+        frames.write_arrow(frames.at_rest(edges()), path)
+        bindings = {"source": "src", "destination": "dst"}
+        graph = GraphData(frames.map_arrow(path), None, bindings, "d", files={"edges": path})
+        executor = get_executor("dask", scheduler=json.loads(told.read_text())["address"])
+        ask = lambda: executor.run(Task(SOURCE), graph, Limits()).unwrap()  # noqa: E731
+        closed_load(ask, 2, 5)
+        parts: dict[str, Callable[[], float]] = {
+            "in the process": time.process_time,
+            "scheduler": lambda: cpu_seconds(started[0].pid),
+            "worker": lambda: sum(cpu_seconds(one.pid) for one in started[1:]),
+            "below it": lambda: sum(below(one.pid) for one in started[1:]),
+        }
+        before = {name: now() for name, now in parts.items()}
+        time.sleep(5)  # heartbeats cost as much when nothing runs: that is no cost of a task
+        idle = {name: (now() - before[name]) / 5 for name, now in parts.items()}
+        before = {name: now() for name, now in parts.items()}
+        loads = [closed_load(ask, clients, seconds / 3) for clients in CLIENTS]
+        count = sum(n for n, _ in loads)
+        time.sleep(0.3)
+        took = sum(s for _, s in loads) + 0.3
+        found = {f"dask, {name}": (now() - before[name] - took * idle[name]) / count for name, now in parts.items()}
+        executor.close()
+        return {**found, "dask, answers/s": max(n / took for n, took in loads)}
     finally:
-        for process in started:
-            process.terminate()
-        for process in started:
+        for process in reversed(started):
+            process.kill()
             process.wait()
         shutil.rmtree(folder, ignore_errors=True)
 
 
 # --- the same load, real and simulated ---
+
+
+def others(rate: float, costs: Costs) -> float:
+    """How many others share the machine, if one client that waits for each answer gets so many a second.
+
+    Busy loops would tell less: the system lets those who sleep in between go first.
+    """
+    low, high = 0.0, 200.0
+    site = functools.partial(Site, cores=os.cpu_count() or 1, concurrency=os.cpu_count() or 1)
+    while high - low > 0.05:
+        middle = (low + high) / 2
+        low, high = (middle, high) if House(site(others=middle), costs, 1).closed(1, 20).rate > rate else (low, middle)
+    return low
+
+
+def beside(call: Callable[[], Any], ask: Callable[[], Any], costs: Costs) -> tuple[Any, float]:
+    """What a call returns, and how many others there were, by what a single client got before and after."""
+
+    def alone() -> float:
+        count, took = closed_load(ask, 1, 3)
+        return count / took
+
+    before = alone()
+    found = call()
+    return found, others((before + alone()) / 2, costs)
 
 
 def compare(known: dict[str, Any], seconds: float) -> None:
@@ -322,7 +329,7 @@ def compare(known: dict[str, Any], seconds: float) -> None:
         )
         best = 0.0
         for clients in CLIENTS:
-            (count, took), there = beside(lambda clients=clients: closed_load(ask, clients, seconds))
+            (count, took), there = beside(lambda clients=clients: closed_load(ask, clients, seconds), ask, costs)
             found = House(site(others=there), costs, 1).closed(clients, 60)
             best = max(best, count / took)
             print(
@@ -338,7 +345,7 @@ def compare(known: dict[str, Any], seconds: float) -> None:
         loads.append((f"{0.5 * best:.0f}, in bursts of 20", bursts(0.5 * best, seconds, 5)))
         for what, arrivals in loads:
             moments = list(arrivals)
-            real, there = beside(lambda moments=moments: open_load(ask, moments))
+            real, there = beside(lambda moments=moments: open_load(ask, moments), ask, costs)
             like = House(site(others=there), costs, 1).open(moments, moments[-1] + 60)
             cells = [
                 (real.mean, like.mean),
@@ -400,20 +407,23 @@ def predict(known: dict[str, Any], rate: float, seconds: float = 20) -> None:
     row("4, bursts of 50", Site(cores=16, concurrency=16, servers=4), arrivals=bursts(rate, seconds, 3, 50))
     if warm is not None:
         row("3 of 8 cores, warm processes", Site(cores=8, concurrency=8, servers=3), warm)
-    if "scheduler" not in known:
+    if "isolated, in the process" not in known:
         return
+    until = statistics.fmean(known["until"])
     away = Costs(
-        task=costs.task, front=costs.front, refusal=costs.refusal, after=costs.after + known["dask worker"],
-        scheduler=known["scheduler"], away=known["dask client"],
+        task=costs.task, front=costs.front, refusal=costs.refusal,
+        after=max(known["dask, below it"] - until, 0.0) + known["dask, worker"], scheduler=known["dask, scheduler"],
+        away=known["dask, in the process"] - known["isolated, in the process"],
     )  # fmt: skip
-    print(f"\n| servers + workers of 8 cores, one Dask scheduler {head}")
-    for servers, workers in [(1, 8), (2, 4), (4, 2), (4, 3), (4, 4), (4, 8)]:
-        row(f"{servers} + {workers}", Site(cores=8, concurrency=8, servers=servers, workers=workers), away)
-    many = functools.partial(Site, cores=8, concurrency=8, servers=4, workers=6, datasets=40, fetch_s=0.5)
-    for homes, kept, what in ((2, 16, "two workers for each dataset"), (0, 40, "any worker"), (0, 8, "any worker")):
-        row(
-            f"4 + 6, 40 datasets of 0.5 s to fetch, {kept} kept, {what}", many(homes=homes, kept=kept, ready=True), away
-        )
+    print(f"\n| servers + workers of 8 cores behind one Dask scheduler, tasks a second {head}")
+    fifth, behind = rate / 5, functools.partial(Site, cores=8, concurrency=8)
+    for servers, workers, asked in ((4, 4, rate), (4, 8, rate), (1, 1, fifth), (1, 2, fifth), (2, 2, 1.5 * fifth)):
+        some = poisson(asked, seconds, 3)
+        row(f"{servers} + {workers}, {asked:.0f}/s", behind(servers=servers, workers=workers), away, some)
+    many = functools.partial(behind, workers=3, datasets=12, fetch_s=0.5, ready=True)
+    for homes, kept, what in ((2, 8, "each on two workers"), (0, 12, "any worker"), (0, 4, "any worker")):
+        of = f"12 datasets of 0.5 s to fetch, {kept} kept, {what}"
+        row(f"1 + 3, {fifth:.0f}/s, {of}", many(homes=homes, kept=kept), away, poisson(fifth, seconds, 3))
 
 
 def main() -> None:
@@ -429,18 +439,22 @@ def main() -> None:
         known = json.loads(chosen.costs.read_text())
     else:
         known = calibrate(chosen.seconds)
-        with contextlib.suppress(ImportError):
-            known |= cluster_costs()
+        if chosen.costs:
+            chosen.costs.write_text(json.dumps(known))
+    if "dask, scheduler" not in known:
+        known |= cluster(chosen.seconds)
         if chosen.costs:
             chosen.costs.write_text(json.dumps(known))
     print("\n| CPU of one | ms |\n|---|---|")
     shown = {**known, "until": statistics.fmean(known["until"])}
+    del shown["dask, answers/s"]  # no time
     for name, value in shown.items():
         print(f"| {name} | {value * 1e3:.3f} |")
     if not chosen.no_load:
-        known |= executors(chosen.seconds)
-        if chosen.costs:
-            chosen.costs.write_text(json.dumps(known))
+        if "spawned, below it" not in known:
+            known |= executors(chosen.seconds)
+            if chosen.costs:
+                chosen.costs.write_text(json.dumps(known))
         compare(known, chosen.seconds)
     predict(known, chosen.rate)
     print(f"\nload at the end: {os.getloadavg()[0]:.1f}")

@@ -825,3 +825,11 @@ def test_memory_of_a_hop_and_of_the_index():
     result = int(out._edges.memory_usage(index=False).sum() + out._nodes.memory_usage(index=False).sum())
     assert result > 1_000_000
     assert peak < 3 * result  # the result, and less than twice its size besides
+
+
+@pytest.mark.parametrize(("most", "what"), [(2, "3 edges"), (3, "4 nodes")])
+def test_more_rows_than_codes_can_number_are_refused(most, what, monkeypatch):
+    monkeypatch.setattr(index, "_MOST", most)
+    g = graphistry_core.edges(pd.DataFrame({"s": [1, 2, 3], "d": [2, 3, 4]}), "s", "d")
+    with pytest.raises(BadRequest, match=f"A graph of {what} is too large for this verb"):
+        g.hop(pd.DataFrame({"id": [1]}))

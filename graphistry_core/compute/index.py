@@ -2,7 +2,7 @@
 
 A node's code is the row at which its id comes first in the node table. Edges whose source or destination is missing,
 or has no row there, belong to no traversal, as in PyGraphistry, and have the code -1. May import kernels, tables of
-this package, and frames.
+this package, frames and errors.
 """
 
 from __future__ import annotations
@@ -17,9 +17,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..errors import BadRequest
 from . import kernels
 from .columns import Ids, coded, fingerprint
 from .threads import both
+
+_MOST = np.iinfo(np.int32).max
 
 
 class Adjacency(NamedTuple):
@@ -189,7 +192,16 @@ def _tables(g: Any) -> Any:
 
 
 def build(g: Any) -> GraphIndex:
-    """Build codes for a graph; adjacency follows when a verb asks for its direction."""
+    """Build codes for a graph; adjacency follows when a verb asks for its direction.
+
+    Raises BadRequest for more rows than an int32 can number.
+    """
+    for name, table in (("edges", g._edges), ("nodes", g._nodes)):
+        if len(table) > _MOST:
+            raise BadRequest(
+                f"A graph of {len(table):,} {name} is too large for this verb, which numbers at most {_MOST:,}: use a "
+                "part of it."
+            )
     ids = Ids(g._nodes[g._node])
     source, destination = both(lambda name: coded(g._edges[name], ids), g._source, g._destination, len(g._edges))
     return GraphIndex(source, destination, len(g._nodes), ids.unique, ids, _tables(g), _key(g))

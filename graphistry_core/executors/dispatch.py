@@ -82,55 +82,67 @@ def _warn_once() -> None:
 
 
 class Slots:
-    """How many tasks run at once, and how many may wait for one to end."""
+    """How many tasks run at once, and how many may wait for one to end: who came first goes first."""
 
     def __init__(self, concurrency: int, queue: int) -> None:
         self.concurrency, self.queue = concurrency, queue
-        self._changed = threading.Condition()
-        self.running = self.waiting = 0
+        self._lock = threading.Lock()
+        self._line: deque[threading.Condition] = deque()
+        self.running = 0
         self.closed = False
+
+    @property
+    def waiting(self) -> int:
+        """How many wait."""
+        return len(self._line)
 
     def take(self, cancelled: Callable[[], bool] | None) -> None:
         """Wait for a slot; raise QueueFull, or TaskCancelled."""
-        with self._changed:
+        with self._lock:
             if self.closed:
                 raise TaskCancelled(STOPPING)
-            if self.running >= self.concurrency and self.waiting >= self.queue:
+            if self.running + self.waiting >= self.concurrency + self.queue:
                 raise QueueFull(
                     f"{self.running} tasks are running and {self.waiting} are waiting, which is all that this server "
                     "takes: try again later.",
                     retry_after_s=1,
                 )
-            self.waiting += 1
+            turn = threading.Condition(self._lock)
+            self._line.append(turn)
             try:
-                while self.running >= self.concurrency and not self.closed:
-                    self._changed.wait(None if cancelled is None else _LOOK_S)
+                while not self.closed and (self.running >= self.concurrency or self._line[0] is not turn):
+                    turn.wait(None if cancelled is None else _LOOK_S)
                     if cancelled is not None and cancelled():
                         raise TaskCancelled("The task was cancelled while it waited for others to end.")
                 if self.closed:
                     raise TaskCancelled(STOPPING)
+                self.running += 1
             finally:
-                self.waiting -= 1
-            self.running += 1
+                self._line.remove(turn)
+                self._call()
+
+    def _call(self) -> None:
+        if self._line and self.running < self.concurrency:
+            self._line[0].notify()
 
     def resize(self, concurrency: int) -> None:
         """Let so many run at once from now on."""
-        with self._changed:
-            if concurrency > self.concurrency:
-                self._changed.notify_all()
+        with self._lock:
             self.concurrency = concurrency
+            self._call()
 
     def give_back(self) -> None:
         """Let the next one run."""
-        with self._changed:
+        with self._lock:
             self.running -= 1
-            self._changed.notify()
+            self._call()
 
     def close(self) -> None:
         """Let all who wait go on, to find that nothing runs any more."""
-        with self._changed:
+        with self._lock:
             self.closed = True
-            self._changed.notify_all()
+            for turn in self._line:
+                turn.notify()
 
 
 _executors: weakref.WeakSet[ProcessExecutor] = weakref.WeakSet()
