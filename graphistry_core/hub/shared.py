@@ -446,7 +446,7 @@ class SharedStore(Store):
                 continue
             if not published.TABLE_ID.fullmatch(table_id):
                 continue
-            since = max(marks.get(table_id, now), tables[table_id])
+            since = max(marks.get(table_id) or now, tables[table_id])  # 0: the storage does not say when
             if now - since >= self._unused_s:
                 parts = [each.name for each in self._place.list(f"partitions/{table_id}")]
                 self._place.delete(*parts, f"tables/{table_id}.arrow", f"unused/{table_id}")
