@@ -18,6 +18,17 @@ from graphistry_core import GraphistryClient, Hub, LocalTransport, Plottable
 ROOT = Path(__file__).parents[1]
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Keep tests of one ``xdist_group`` on one worker, so that what is dear to start is started once.
+
+    xdist 3.8 says the group in an attribute that pytest 9.2 does not read any more.
+    """
+    for item in items if getattr(config.option, "loadgroup", False) else ():
+        groups = sorted({mark.args[0] for mark in item.iter_markers("xdist_group")})
+        if groups and "@" not in item.nodeid.rpartition("]")[2] and hasattr(item, "_id"):
+            item._id = type(item._id).parse(f"{item.nodeid}@{'_'.join(groups)}")
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder of real edge lists that lies beside the project on some machines."""
