@@ -32,15 +32,7 @@ def connect(scheduler: str | Client | None = None, timeout_s: float = _CONNECT_S
     ServerUnreachable after ``timeout_s`` seconds where nobody answers or who answers speaks no Dask that this version
     understands, and MissingDependency.
     """
-    distributed = _distributed()
-    scheduler = scheduler or os.environ.get(SCHEDULER) or None
-    if scheduler is None:
-        try:
-            scheduler = distributed.default_client()
-        except ValueError as e:
-            raise BadRequest(
-                f'Which Dask cluster? Name its scheduler, such as scheduler="tcp://127.0.0.1:8786" (or {SCHEDULER}).'
-            ) from e
+    distributed, scheduler = _distributed(), named(scheduler)
     if not isinstance(scheduler, str):
         return _checked(scheduler)
     version = _see_who_answers(scheduler, timeout_s, distributed)
@@ -56,6 +48,20 @@ def connect(scheduler: str | Client | None = None, timeout_s: float = _CONNECT_S
             f"installed here, cannot talk to it ({_said(e)}): install the same version."
         ) from e
     return client
+
+
+def named(scheduler: str | Client | None) -> str | Client:
+    """Return the address or client that :func:`connect` takes; raise BadRequest where there is none."""
+    scheduler = scheduler or os.environ.get(SCHEDULER) or None
+    if scheduler is not None:
+        return scheduler
+    try:
+        current: Client = _distributed().default_client()
+    except ValueError as e:
+        raise BadRequest(
+            f'Which Dask cluster? Name its scheduler, such as scheduler="tcp://127.0.0.1:8786" (or {SCHEDULER}).'
+        ) from e
+    return current
 
 
 def _see_who_answers(address: str, timeout_s: float, distributed: Any) -> str:
@@ -120,6 +126,7 @@ def _checked(client: Any) -> Client:
 @contextlib.contextmanager
 def connected(scheduler: str | Client | None = None, timeout_s: float = _CONNECT_S) -> Iterator[Client]:
     """Have a client while the block lasts; one that was given stays open."""
+    scheduler = named(scheduler)
     client = connect(scheduler, timeout_s)
     try:
         yield client

@@ -184,6 +184,21 @@ class TestRunning:
             made.close()
             assert client.status == "running"
 
+    def test_the_current_client_of_the_process_is_taken_and_stays_open(self, running):
+        with distributed.Client(running.address) as client:
+            made = get_executor("dask")
+            assert made.address == running.address
+            made.close()
+            with cluster.connected():
+                pass
+            assert client.status == "running"
+
+    def test_a_worker_that_came_before_the_task_at_a_known_address_is_no_lost_one(self, harness):
+        for _ in range(2):
+            assert harness.run("def task(g): return {'n': len(g._edges)}").json() == {"n": 4}
+            for worker in harness.executor._workers.values():
+                worker.nonce = "of the process that was there before"
+
     def test_the_environment_names_the_scheduler(self, running, monkeypatch):
         monkeypatch.setenv(cluster.SCHEDULER, running.address)
         made = get_executor("dask")

@@ -98,7 +98,7 @@ class DaskExecutor:
         self._options = {**chosen, "sandbox": sandbox} if sandbox != "off" else chosen
         self._patience_s, self._fixed = patience_s, concurrency
         self._lock = threading.RLock()
-        self._scheduler = scheduler
+        self._scheduler = cluster.named(scheduler)
         self._client: Client | None = None
         self._pid = os.getpid()
         self._workers: dict[str, _Worker] = {}
@@ -174,7 +174,7 @@ class DaskExecutor:
                     raise ServerUnreachable(f"No Dask scheduler answers at {self.address} any more.")
             if client is not None and client.status == "running":
                 return client
-            self._client, self._workers = None, {}
+            self._client, self._workers, self._looked = None, {}, -1e9
             self._client, self._pid = cluster.connect(self._scheduler), os.getpid()
             self._answered = time.monotonic()
             return self._client
@@ -316,7 +316,9 @@ class _Run:
             with self._executor.chosen(self._client, list(parcel.files), self._check) as worker:
                 known, asked = worker.nonce, time.monotonic()
                 head, body = self._ask(worker, parcel)
-                if "again" in head or ("nonce" in head and known):
+                # Another process has this address. Was the one that was meant there when it was asked?
+                began = "nonce" in head and known and head["age_s"] <= time.monotonic() - asked
+                if "again" in head or began:
                     raise _lost(worker)
                 if "nonce" in head:
                     if head["format"] != dask_worker.FORMAT:

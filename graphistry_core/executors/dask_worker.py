@@ -14,6 +14,7 @@ import logging
 import os
 import shutil
 import threading
+import time
 import uuid
 import weakref
 from collections import OrderedDict
@@ -24,7 +25,7 @@ from typing import Any
 
 from .. import engines, frames, object_storage
 from ..errors import GraphistryError, TaskCancelled
-from . import get_executor, isolating
+from . import get_executor, isolating, processes
 from .contract import Executor, GraphData, Limits, Task, TaskResult
 
 log = logging.getLogger("graphistry_core")
@@ -139,7 +140,7 @@ class Place:
     def run(self, job: Mapping[str, Any], source: bytes) -> tuple[dict[str, Any], bytes]:
         """Run the task of a job, once; else say why not: another worker is meant, tables are missing, it ran before."""
         if job["nonce"] != self.nonce or job["format"] != FORMAT:
-            return {"nonce": self.nonce, "format": FORMAT}, b""
+            return {"nonce": self.nonce, "format": FORMAT, "age_s": _age_s()}, b""
         graph = self._graph(job["graph"])
         if isinstance(graph, list):
             return {"missing": graph}, b""
@@ -234,6 +235,15 @@ def _about(result: TaskResult) -> dict[str, Any]:
     return {**about, "type": result.content_type, "error": said}
 
 
+def _age_s() -> float:
+    """Return how long there has been no other worker at this process's addresses, at least, in seconds."""
+    if _counted[0] > 1 or not processes.LINUX:
+        return 0.0
+    ticks = int(Path("/proc/self/stat").read_bytes().rpartition(b")")[2].split()[19])  # since the machine started
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
+
+
+_counted = [0]  # places that were made in this process
 _places: weakref.WeakKeyDictionary[Any, Place] = weakref.WeakKeyDictionary()
 _places_lock = threading.Lock()
 
@@ -243,6 +253,7 @@ def place_of(worker: Any) -> Place:
     with _places_lock:
         if worker not in _places:
             _places[worker] = Place(worker)
+            _counted[0] += 1
         return _places[worker]
 
 
