@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import copyreg
 import os
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .errors import BadRequest, MissingDependency, ServerUnreachable
+from .errors import BadRequest, MissingDependency, ServerUnreachable, all_errors
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -109,6 +110,9 @@ def _distributed() -> Any:
         import distributed
     except ImportError as e:
         raise MissingDependency('A Dask cluster needs distributed: pip install "graphistry-core[dask]".') from e
+    # Importing it has all exceptions of a process pickled with their causes, for which those of tasks have no form.
+    for cls in all_errors():
+        copyreg.dispatch_table.pop(cls, None)
     return distributed
 
 

@@ -368,11 +368,16 @@ def _rebuild(cls: type[GraphistryError], message: str, details: dict[str, Any]) 
     return cls(message, **details)
 
 
+def all_errors() -> list[type[GraphistryError]]:
+    """Return every class of the tree."""
+    return _subclasses(GraphistryError)
+
+
 def _subclasses(cls: type[GraphistryError]) -> list[type[GraphistryError]]:
     return [cls, *(found for sub in cls.__subclasses__() for found in _subclasses(sub))]
 
 
-_BY_CODE = {cls.code: cls for cls in _subclasses(GraphistryError) if cls is not ArrowConversionError}
+_BY_CODE = {cls.code: cls for cls in all_errors() if cls is not ArrowConversionError}
 _BY_CODE[ArrowConversionError.code] = InvalidTable
 _BY_STATUS: dict[int, type[GraphistryError]] = {
     400: BadRequest,

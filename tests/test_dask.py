@@ -27,6 +27,7 @@ from pytest_graphistry.contracts import LIMITS, ExecutorContract, processes_of_t
 from pytest_graphistry.contracts.executor import LibraryHarness
 
 distributed = pytest.importorskip("distributed", reason="needs the extra dask")
+cluster._distributed()  # undoes what importing it does to the pickling of all exceptions, for all tests
 
 pytestmark = [
     pytest.mark.xdist_group("dask"),

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import cluster, frames
-from ..errors import GraphistryError, InvalidTable, ResultTooLarge, TaskFailed
+from ..errors import GraphistryError, InvalidTable, ResultTooLarge, TaskCancelled, TaskFailed
 from ..object_storage import is_url
 from . import partitions
 from .contract import GraphData, Limits, Task
@@ -31,9 +31,10 @@ _SHARED = "GRAPHISTRY_CORE_PARTITIONS"
 _QUIET_S = 1.0  # what is done sooner needs no words
 _SAY_S = 5.0
 _CLOSE_S = 5.0
+_LOOK_S = 0.1
 
 _lock = threading.Lock()
-_cutting: dict[str, threading.Lock] = {}
+_cutting = [threading.Lock() for _ in range(16)]
 _ready: weakref.WeakKeyDictionary[GraphData, GraphData] = weakref.WeakKeyDictionary()
 
 
@@ -56,7 +57,7 @@ def ready(
         table = getattr(graph, which)
         if table is not None:
             place = places.get(which) or _temporary(graph, which, lasting)
-            with _alone(place):
+            with _alone(place, cancelled):
                 partitions.ensure(table, place, cancelled)  # each time: the folder is anybody's to delete
             places[which] = place
         elif which in graph.lazy and not live and which not in known:
@@ -72,14 +73,16 @@ def ready(
 
 
 @contextlib.contextmanager
-def _alone(place: str) -> Iterator[None]:
-    """Let one thread after the other see to a place."""
-    with _lock:
-        mine = _cutting.setdefault(place, threading.Lock())
-    with mine:
+def _alone(place: str, cancelled: Callable[[], bool] | None) -> Iterator[None]:
+    """Let one thread after the other see to a place; raise TaskCancelled."""
+    mine = _cutting[hash(place) % len(_cutting)]
+    while not mine.acquire(timeout=_LOOK_S):
+        if cancelled is not None and cancelled():
+            raise TaskCancelled("The task was cancelled while its dataset was cut into partitions.")
+    try:
         yield
-    with _lock:
-        _cutting.pop(place, None)
+    finally:
+        mine.release()
 
 
 def _temporary(graph: GraphData, which: str, lasting: bool) -> str:

@@ -85,7 +85,7 @@ _HINTS: list[tuple[str, str]] = [
         r"(?:FileNotFoundError|No such file or directory).*part-\d{6}\S*\.parquet",
         (
             "a worker cannot read the dataset's partitions: they must lie on a disk that they share, or in an object "
-            "store; or the dataset was deleted while the task ran"
+            "store (GRAPHISTRY_CORE_PARTITIONS names one for graphs of your own); or the dataset was deleted meanwhile"
         ),
     ),
     (
