@@ -259,6 +259,16 @@ def task(g):
         for worker in running.workers:
             assert sum(worker.pid in each for each in above) > 20
 
+    def test_the_first_task_of_a_cluster_of_many_workers(self, harness):
+        options = {"threads_per_worker": 1, "processes": False, "dashboard_address": "127.0.0.1:0"}
+        with distributed.LocalCluster(n_workers=16, **options) as many, distributed.Client(many) as client:
+            made = get_executor("dask", scheduler=client)
+            for n in range(4):
+                assert made.run(Task(f"def task(g): return {{'n': {n}}}"), harness.graph, LIMITS).unwrap().body
+            busy = [worker.address for worker in made._workers.values() if worker.has]
+            assert len(busy) == 1  # where the tables were, for it had a free thread each time
+            made.close()
+
     def test_tables_go_to_a_worker_once(self, harness, sent):
         frame = pd.DataFrame({"s": range(1000), "d": range(1000), "mark": [os.urandom(8).hex()] * 1000})
         for _ in range(8):  # of another graph, with the same tables, each time

@@ -207,7 +207,7 @@ class DaskExecutor:
 
     @contextlib.contextmanager
     def chosen(self, client: Client, tables: Sequence[str], check: Callable[[], None]) -> Iterator[_Worker]:
-        """Have one run more counted for the worker that has least to do, rather one that has the tables.
+        """Have one run more counted for a worker with a free thread, rather one that has the tables.
 
         Waits for a worker where there is none; ``check`` is called now and then, and may raise.
         """
@@ -260,9 +260,11 @@ class DaskExecutor:
         return self._options
 
 
-def _preference(worker: _Worker, tables: Sequence[str]) -> tuple[float, bool, float]:
+def _preference(worker: _Worker, tables: Sequence[str]) -> tuple[float, bool, float, float]:
+    """Prefer a thread that is free, then one where the tables are: to send them takes longer than most tasks do."""
     share = max(worker.ours, worker.load.tasks) / worker.load.threads
-    return share, not all(table in worker.has for table in tables), random.random()  # noqa: S311
+    has = all(table in worker.has for table in tables)
+    return max(share, 1.0), not has, share, random.random()  # noqa: S311
 
 
 def _close(client: Client) -> None:
@@ -314,23 +316,36 @@ class _Run:
         parcel = parcel_of(self._graph)
         for _ in range(_TRIES):
             with self._executor.chosen(self._client, list(parcel.files), self._check) as worker:
-                known, asked = worker.nonce, time.monotonic()
-                head, body = self._ask(worker, parcel)
-                # Another process has this address. Was the one that was meant there when it was asked?
-                began = "nonce" in head and known and head["age_s"] <= time.monotonic() - asked
-                if "again" in head or began:
-                    raise _lost(worker)
-                if "nonce" in head:
-                    if head["format"] != dask_worker.FORMAT:
-                        raise MissingDependency(_OTHER_VERSION.format(worker.address))
-                    worker.nonce = head["nonce"]
-                elif "missing" in head:
-                    self._send(worker, parcel, head["missing"], asked)
-                elif "raised" in head:
-                    raise from_body(400, head["raised"], "")
-                else:
-                    return head, body
+                answer = self._answer_of(worker, parcel)
+                if answer is not None:
+                    return answer
         raise TaskCrashed("The workers of the Dask cluster go before a task can begin: see their logs.")
+
+    def _answer_of(self, worker: _Worker, parcel: _Parcel) -> tuple[dict[str, Any], bytes] | None:
+        """Return what a worker answers once it is known and has the tables; None when it went before it began."""
+        for _ in range(_TRIES):
+            known, asked = worker.nonce, time.monotonic()
+            head, body = self._ask(worker, parcel)
+            # Another process has this address. Was the one that was meant there when it was asked?
+            began = "nonce" in head and known and head["age_s"] <= time.monotonic() - asked
+            if "again" in head or began:
+                raise _lost(worker)
+            if "nonce" in head:
+                if head["format"] != dask_worker.FORMAT:
+                    raise MissingDependency(_OTHER_VERSION.format(worker.address))
+                worker.nonce = head["nonce"]
+                worker.has.clear()
+            elif "missing" in head:
+                self._send(worker, parcel, head["missing"], asked)
+            elif "raised" in head:
+                raise from_body(400, head["raised"], "")
+            else:
+                for table in parcel.files:  # also where it fetched them itself
+                    worker.has.setdefault(table, asked)
+                return head, body
+            if not self._executor.has(worker):
+                return None
+        return None
 
     def _check(self) -> None:
         if self._executor.closed:
