@@ -23,6 +23,7 @@ import graphistry_core as graphistry
 from graphistry_core import cluster, engines, errors, executors, frames, object_storage, run_task
 from graphistry_core.diagnosis import _skew
 from graphistry_core.executors import GraphData, Limits, Task, get_executor, processes
+from graphistry_core.executors.dask import _preference, _Worker
 from pytest_graphistry.contracts import LIMITS, ExecutorContract, processes_of_tasks, wait_until
 from pytest_graphistry.contracts.executor import LibraryHarness
 
@@ -137,6 +138,26 @@ class TestDask(ExecutorContract):
 
     def make_executor(self):
         return get_executor("dask", scheduler=self.address)
+
+
+@pytest.fixture(scope="module")
+def local():
+    """Two worker processes that this process has started."""
+    options = {"threads_per_worker": 1, "processes": True, "dashboard_address": "127.0.0.1:0"}
+    with (
+        distributed.LocalCluster(n_workers=2, **options) as made,
+        distributed.Client(made, set_as_default=False) as client,
+    ):
+        yield client
+
+
+class TestOnALocalCluster(ExecutorContract):
+    @pytest.fixture(autouse=True)
+    def _cluster(self, local):
+        type(self).client = local
+
+    def make_executor(self):
+        return get_executor("dask", scheduler=self.client)
 
 
 def g():
@@ -261,13 +282,24 @@ def task(g):
 
     def test_the_first_task_of_a_cluster_of_many_workers(self, harness):
         options = {"threads_per_worker": 1, "processes": False, "dashboard_address": "127.0.0.1:0"}
-        with distributed.LocalCluster(n_workers=16, **options) as many, distributed.Client(many) as client:
+        with (
+            distributed.LocalCluster(n_workers=16, **options) as many,
+            distributed.Client(many, set_as_default=False) as client,
+        ):
             made = get_executor("dask", scheduler=client)
             for n in range(4):
                 assert made.run(Task(f"def task(g): return {{'n': {n}}}"), harness.graph, LIMITS).unwrap().body
-            busy = [worker.address for worker in made._workers.values() if worker.has]
-            assert len(busy) == 1  # where the tables were, for it had a free thread each time
             made.close()
+
+    @pytest.mark.parametrize(
+        ("with_tables", "without", "chosen"),
+        [((2, 1), (2, 0), "with"), ((2, 2), (2, 1), "without"), ((2, 2), (2, 2), "with"), ((1, 4), (1, 2), "without")],
+    )
+    def test_a_free_thread_counts_first_then_tables_then_load(self, with_tables, without, chosen):
+        workers = [_Worker("with", cluster.Load(*with_tables, True), has={"t": 0.0})]
+        workers.append(_Worker("without", cluster.Load(*without, True)))
+        for order in (workers, workers[::-1]):
+            assert min(order, key=lambda worker: _preference(worker, ["t"])).address == chosen
 
     def test_tables_go_to_a_worker_once(self, harness, sent):
         frame = pd.DataFrame({"s": range(1000), "d": range(1000), "mark": [os.urandom(8).hex()] * 1000})

@@ -262,7 +262,7 @@ class DaskExecutor:
 
 def _preference(worker: _Worker, tables: Sequence[str]) -> tuple[float, bool, float, float]:
     """Prefer a thread that is free, then one where the tables are: to send them takes longer than most tasks do."""
-    share = max(worker.ours, worker.load.tasks) / worker.load.threads
+    share = (max(worker.ours, worker.load.tasks) + 1) / worker.load.threads  # with this run
     has = all(table in worker.has for table in tables)
     return max(share, 1.0), not has, share, random.random()  # noqa: S311
 
