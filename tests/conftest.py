@@ -10,12 +10,14 @@ from pathlib import Path
 for _name in [name for name in os.environ if name.startswith(("GRAPHISTRY_", "PYGRAPHISTRY_", "ENABLE_PYTHON"))]:
     del os.environ[_name]
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from graphistry_core import GraphistryClient, Hub, LocalTransport, Plottable
 
 ROOT = Path(__file__).parents[1]
+np.fft.fft  # noqa: B018 - numpy imports it late: within a test of pytester's it would go again, and dask misses it
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -182,6 +182,8 @@ def test_hop(drawn, asked, seeds, everything):
         return  # PyGraphistry keeps all rows of a doubled id here, and the first one everywhere else
     if theirs == ("error", "KeyError") and names[0] == "index" and options.get("return_as_wave_front"):
         return  # where it looks for cycles, it mistakes an edge's column for one of its own, or for the node's
+    if theirs == ("error", "ValueError") and object in [edges[name].dtype for name in names[:2]]:
+        return  # it joins columns of mixed types, which pandas refuses for some mixtures
     # PyGraphistry turns integers into floats on the way when it adds rows and takes them away again; we do not.
     how = {"indexed": not doubled and not wave_of_both, "typed": not options.get("return_as_wave_front")}
     same(outcome(lambda: run(graphistry_core)), theirs, **how)
