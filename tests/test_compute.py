@@ -183,7 +183,12 @@ def test_hop(drawn, asked, seeds, everything):
     if theirs == ("error", "KeyError") and names[0] == "index" and options.get("return_as_wave_front"):
         return  # where it looks for cycles, it mistakes an edge's column for one of its own, or for the node's
     if theirs == ("error", "ValueError") and object in [edges[name].dtype for name in names[:2]]:
-        return  # it joins columns of mixed types, which pandas refuses for some mixtures
+        # It joins what it reached with ids of another type, which pandas refuses for some mixtures; we have an answer.
+        with warnings.catch_warnings(), pytest.raises(ValueError, match="You are trying to merge on"):
+            warnings.simplefilter("ignore")
+            run(graphistry)
+        assert outcome(lambda: run(graphistry_core))[0] == "ok"
+        return
     # PyGraphistry turns integers into floats on the way when it adds rows and takes them away again; we do not.
     how = {"indexed": not doubled and not wave_of_both, "typed": not options.get("return_as_wave_front")}
     same(outcome(lambda: run(graphistry_core)), theirs, **how)
